@@ -1,0 +1,31 @@
+"""The table of engines. Adding one means adding its module and one row here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ermbit_instances.errors import UsageError
+
+from ermbit.engines.engine import Engine
+
+_ENGINES: dict[str, str] = {
+    "exhaustive": "ermbit.engines.exhaustive:ExhaustiveEngine",
+    "sat": "ermbit.engines.sat:SatEngine",
+    "smt": "ermbit.engines.smt:SmtEngine",
+    "nra": "ermbit.engines.nra:NraEngine",
+}
+
+NAMES: tuple[str, ...] = tuple(_ENGINES)
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name; its module is imported now, its solver only when it runs.
+
+    Raises:
+        UsageError: no such engine.
+    """
+    if name not in _ENGINES:
+        raise UsageError(f"unknown engine {name!r}; known: auto, {', '.join(NAMES)}")
+    module, _, cls = _ENGINES[name].partition(":")
+    made: Engine = getattr(import_module(module), cls)()
+    return made
