@@ -120,6 +120,8 @@ def parse_certificate(document: Mapping[str, Any], instance: Instance) -> Certif
 
 
 def _read(node: Node, network: Network) -> Certificate:
+    if (kind := node.get("format")) is not None and kind.value != FORMAT:
+        kind.fail(f"expected {FORMAT!r}")
     node.keys(required=("format", "version", "parameters"), optional=("instance", "meta"))
     if node.at("format").string() != FORMAT:
         node.at("format").fail(f"expected {FORMAT!r}")

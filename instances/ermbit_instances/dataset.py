@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ermbit_instances import limits
 from ermbit_instances.errors import InputError
 from ermbit_instances.jsonfile import Node, describe, read_bytes
 from ermbit_instances.npz import read_npz_table
-from ermbit_instances.rational import Rational, parse_rational, write_rational
+from ermbit_instances.rational import Rational, parse_rational, shorten, write_rational
 from ermbit_instances.table import Table
 
 _ONE = mpq(1)
@@ -145,7 +146,7 @@ def _inline(node: Node, width: int, what: str) -> Table:
         rows.append(
             tuple(
                 # The common case needs no cursor.
-                mpq(v) if type(v) is int else Node(v, f"{node.path}[{i}][{j}]", node.file).rational()
+                mpq(v) if type(v) is int else node.member(v, f"{node.path}[{i}][{j}]").rational()
                 for j, v in enumerate(row)
             )
         )
@@ -203,13 +204,15 @@ def _read_csv(
         header = [name.strip() for name in next(reader, [])]
         if not header:
             place.fail(f"{path.name} has no header line")
+        index = {name: c for c, name in enumerate(header)}
+        repeated = {name for name, count in Counter(header).items() if count > 1}
         for key, names in wanted.items():
             columns[key] = []
             for i, name in enumerate(names):
-                if header.count(name) != 1:
-                    reason = "no column" if name not in header else "more than one column"
-                    node.at(key).at(i).fail(f"{path.name} has {reason} named {name!r}")
-                columns[key].append(header.index(name))
+                if name not in index or name in repeated:
+                    reason = "more than one column" if name in index else "no column"
+                    node.at(key).at(i).fail(f"{path.name} has {reason} named {shorten(name)}")
+                columns[key].append(index[name])
         for row in reader:
             if not row:
                 continue

@@ -32,7 +32,7 @@ class InputError(ErmbitError, ValueError):
         super().__init__(self.reason)
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, self.path, self.reason) if part)
+        return ": ".join(_visible(part) for part in (self.file, self.path, self.reason) if part)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild_input_error, (type(self), self.reason, self.file, self.path))
@@ -42,6 +42,12 @@ class InputError(ErmbitError, ValueError):
         if self.file is None and file is not None:
             self.file = str(file)
         return self
+
+
+def _visible(text: str, limit: int = 500) -> str:
+    """One printable line of bounded length, whatever a file's name or content holds."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= limit else shown[: limit // 2] + "..." + shown[-limit // 2 :]
 
 
 def _rebuild_input_error(

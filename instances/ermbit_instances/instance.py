@@ -141,6 +141,8 @@ def parse_instance(
 def _read_instance(
     node: Node, folder: Path | None, file: Path | None, allow_external: bool
 ) -> Instance:
+    if (kind := node.get("format")) is not None and kind.value != FORMAT:
+        kind.fail(f"expected {FORMAT!r}")
     node.keys(
         required=("format", "version", "network", "data", "loss"),
         optional=("name", "weights", "threshold", "meta"),
@@ -213,13 +215,11 @@ def _warnings(network: Network, data: Dataset, loss: Loss) -> tuple[str, ...]:
 def _canonical_network(network: Network) -> dict[str, Any]:
     if network.spelling == "layers":
         names = _layer_names(network)
-        ranges = {range(network.input_count): "input"}
-        ranges |= {
-            range(y.first_node, y.first_node + y.units): names[y.index] for y in network.layers
-        }
+        starts = {0: (network.input_count, "input")}
+        starts |= {y.first_node: (y.units, names[y.index]) for y in network.layers}
         return {
             "inputs": network.input_count,
-            "layers": [_canonical_layer(network, y, names, ranges) for y in network.layers],
+            "layers": [_canonical_layer(network, y, names, starts) for y in network.layers],
         }
 
     def label(node: int) -> str:
@@ -257,14 +257,14 @@ def _layer_names(network: Network) -> dict[int, str]:
 
 
 def _canonical_layer(
-    network: Network, layer: Layer, names: dict[int, str], ranges: dict[range, str]
+    network: Network, layer: Layer, names: dict[int, str], starts: Mapping[int, tuple[int, str]]
 ) -> dict[str, Any]:
     form: dict[str, Any] = {
         "name": names[layer.index],
         "units": layer.units,
         "activation": layer.activation.canonical(),
         "bias": layer.has_bias,
-        "from": _source_names(layer.sources, ranges),
+        "from": _source_names(layer.sources, starts),
     }
     if layer.weights is not None:
         form["weights"] = [
@@ -276,13 +276,15 @@ def _canonical_layer(
     return form
 
 
-def _source_names(sources: tuple[int, ...], ranges: dict[range, str]) -> list[str]:
-    starts = {r.start: (r, name) for r, name in ranges.items()}
+def _source_names(
+    sources: tuple[int, ...], starts: Mapping[int, tuple[int, str]]
+) -> list[str]:
+    """Names of the blocks that the sources are made of; ``starts``: first node → (length, name)."""
     result, at = [], 0
     while at < len(sources):
-        block, name = starts[sources[at]]
+        length, name = starts[sources[at]]
         result.append(name)
-        at += len(block)
+        at += length
     return result
 
 

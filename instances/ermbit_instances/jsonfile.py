@@ -20,7 +20,7 @@ from gmpy2 import mpq
 
 from ermbit_instances import limits
 from ermbit_instances.errors import InputError, LimitError, MissingFileError
-from ermbit_instances.rational import Rational, as_rational, parse_rational, shorten
+from ermbit_instances.rational import Rational, as_rational, parse_decimal, shorten
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 
@@ -50,12 +50,16 @@ def _object(pairs: list[tuple[str, Any]]) -> RawObject:
     return result
 
 
+def _constant(text: str) -> Any:
+    raise InputError(f"not JSON: {text} is not a number")
+
+
 def _integer(text: str) -> int | RawNumber:
     return int(text) if len(text) < 300 else RawNumber(text)
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=RawNumber, parse_constant=RawNumber
+    object_pairs_hook=_object, parse_int=_integer, parse_float=RawNumber, parse_constant=_constant
 )
 
 
@@ -119,6 +123,8 @@ def parse_json(text: str, file: str | Path | None = None) -> Node:
         reason = f"not JSON: {error.msg[:1].lower() + error.msg[1:]}"
         where = f" (line {error.lineno}, column {error.colno})"
         raise InputError(reason + where, file=file) from None
+    except InputError as error:
+        raise error.in_file(file) from None
     except RecursionError:
         raise LimitError(
             f"nested deeper than the limit of {limits.DEPTH.value} levels",
@@ -181,12 +187,20 @@ class Node:
     :class:`~ermbit_instances.errors.InputError` with file and path filled in.
     """
 
-    __slots__ = ("file", "path", "value")
+    __slots__ = ("expansion", "file", "path", "value")
 
-    def __init__(self, value: Any, path: str, file: str | None) -> None:
+    def __init__(
+        self, value: Any, path: str, file: str | None, expansion: list[int] | None = None
+    ) -> None:
         self.value = value
         self.path = path
         self.file = file
+        # Digits that exponents have expanded to, counted over the whole file.
+        self.expansion = [0] if expansion is None else expansion
+
+    def member(self, value: Any, path: str) -> Node:
+        """A node below this one, of the same file."""
+        return Node(value, path, self.file, self.expansion)
 
     def fail(self, reason: str) -> NoReturn:
         raise InputError(reason, file=self.file, path=self.path)
@@ -197,7 +211,7 @@ class Node:
 
     def at(self, step: str | int) -> Node:
         """The member of an object or list that is known to be there."""
-        return Node(self.value[step], child_path(self.path, step), self.file)
+        return self.member(self.value[step], child_path(self.path, step))
 
     def keys(self, *, required: Iterable[str] = (), optional: Iterable[str] = ()) -> None:
         """Check that this is an object with exactly the keys of a format."""
@@ -232,7 +246,7 @@ class Node:
 
     def elements(self, *, of: str = "list") -> list[Node]:
         return [
-            Node(value, f"{self.path}[{i}]", self.file) for i, value in enumerate(self.array(of))
+            self.member(value, f"{self.path}[{i}]") for i, value in enumerate(self.array(of))
         ]
 
     def array(self, of: str = "list") -> list[Any]:
@@ -256,8 +270,16 @@ class Node:
     def rational(self) -> Rational:
         value = self.value
         try:
-            if isinstance(value, RawNumber):
-                return parse_rational(value.text)
+            if isinstance(value, RawNumber | str):
+                text = value.text if isinstance(value, RawNumber) else value
+                number, places = parse_decimal(text)
+                self.expansion[0] += places
+                if self.expansion[0] > limits.EXPANSION.value:
+                    self.refuse(
+                        "the exponents in this file expand to more than the limit of "
+                        f"{limits.EXPANSION.value} digits"
+                    )
+                return number
             if isinstance(value, bool) or value is None or isinstance(value, float):
                 self.fail(f"expected an exact number, not {describe(value)}")
             return as_rational(value)

@@ -7,8 +7,10 @@ never loaded.
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +76,16 @@ def read_npz_arrays(
                 with archive.open(info) as stream:
                     result[key] = np.lib.format.read_array(stream, allow_pickle=False)
             return result
-    except (OSError, zipfile.BadZipFile, ValueError, EOFError, KeyError, RuntimeError) as error:
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        ValueError,
+        EOFError,
+        KeyError,
+        RuntimeError,
+    ) as error:
         if isinstance(error, InputError):
             raise
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -28,10 +28,15 @@ def parse_rational(text: str) -> Rational:
         ValueError: not a number of these forms, a zero denominator, or past the limits on digits
             and exponents (checked on the text, before any big number is built).
     """
+    return parse_decimal(text)[0]
+
+
+def parse_decimal(text: str) -> tuple[Rational, int]:
+    """As :func:`parse_rational`, with the number of digits that an exponent expanded to."""
     if len(text) > limits.DIGITS.value + 64:
         raise ValueError(f"a number of more than {limits.DIGITS.value} digits is refused")
     if _INTEGER.match(text):
-        return mpq(mpz(text))
+        return mpq(mpz(text)), 0
     if "/" in text:
         numerator, _, denominator = text.partition("/")
         if not _INTEGER.match(numerator) or not denominator.isascii() or not denominator.isdigit():
@@ -39,7 +44,7 @@ def parse_rational(text: str) -> Rational:
         bottom = mpz(denominator)
         if bottom == 0:
             raise ValueError(f"{shorten(text)} has denominator zero")
-        return mpq(mpz(numerator), bottom)
+        return mpq(mpz(numerator), bottom), 0
     match = _DECIMAL.match(text)
     if match is None or not (match[2] or match[3]):
         raise ValueError(f"{shorten(text)} is not a number")
@@ -57,8 +62,8 @@ def parse_rational(text: str) -> Rational:
         mantissa = -mantissa
     shift = exponent - len(places)
     if shift >= 0:
-        return mpq(mantissa * mpz(10) ** shift)
-    return mpq(mantissa, mpz(10) ** (-shift))
+        return mpq(mantissa * mpz(10) ** shift), abs(exponent)
+    return mpq(mantissa, mpz(10) ** (-shift)), abs(exponent)
 
 
 def shorten(text: str, width: int = 40) -> str:

@@ -176,9 +176,11 @@ def exact_loss(instance: Instance, values: tuple[Value, ...]) -> tuple[Value, Bi
     """
     point: tuple[Any, ...] = values
     if any(not isinstance(v, mpq) for v in values):
-        from ermbit_instances.number_field import embed
+        from ermbit_instances.number_field import NumberField
 
-        point = embed(values)
+        irrational = [v for v in values if not isinstance(v, mpq)]
+        field = NumberField.containing(irrational)
+        point = tuple(v if isinstance(v, mpq) else field.element(v) for v in values)
     trace = BitTrace()
     targets = instance.data.y
     losses = []
@@ -191,7 +193,8 @@ def exact_loss(instance: Instance, values: tuple[Value, ...]) -> tuple[Value, Bi
         losses.append(instance.loss.sample(evaluate_sample(instance.network, x, point, trace), y))
     loss = instance.loss.reduce(losses, weights)
     if not isinstance(loss, mpq):
-        loss = loss.to_algebraic() if hasattr(loss, "to_algebraic") else mpq(loss)
+        rational = loss.as_rational()
+        loss = loss.to_algebraic() if rational is None else rational
     return loss, trace
 
 

@@ -1,0 +1,205 @@
+"""An instance as a mixed Boolean/arithmetic program, and back from a model to parameters.
+
+Linear programs (``products=False``) contain no product of two unknowns: first-layer
+pre-activations are linear in the parameters; a later parameter of a finite domain is chosen by
+Booleans and its products are conditional terms; step and sign units have Boolean outputs, so
+networks of them are linear at any depth (docs/theory.md D12); a real outer weight of a neuron with
+one outgoing edge is normalised away (B1, D6). What is left raises :class:`NotLinearError` and
+belongs to nonlinear real arithmetic (``products=True``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gmpy2 import mpq
+
+from ermbit_instances.certificate import Value
+from ermbit_instances.rational import Rational
+
+from ermbit_encodings.mixed.forward import Forward, Gain
+from ermbit_encodings.mixed.normalisation import homogenised_neurons
+from ermbit_encodings.mixed.objective import LossEncoder, Objective
+from ermbit_encodings.mixed.parameters import (
+    BinaryParameter,
+    FixedParameter,
+    ListedParameter,
+    RealParameter,
+    Unknown,
+    declare,
+    expression,
+)
+from ermbit_encodings.mixed.program import MixedProgram, subtract
+from ermbit_encodings.mixed.signals import Interval
+from ermbit_encodings.problem import Problem
+from ermbit_encodings.samples import weighted_budget
+
+
+@dataclass(frozen=True)
+class MixedEncoding:
+    """A program with the way back.
+
+    Attributes:
+        problem: what was encoded.
+        program: the constraints, without any bound on the loss.
+        objective: the loss; see :meth:`Objective.bound`.
+        parameters: unknowns by parameter number.
+        gains: homogenised neurons by node.
+        outer: parameter number of an outer weight → node of its homogenised neuron.
+    """
+
+    problem: Problem
+    program: MixedProgram
+    objective: Objective
+    parameters: tuple[Unknown, ...]
+    gains: dict[int, Gain]
+    outer: dict[int, int]
+
+    def budget(self, threshold: Rational) -> Rational:
+        """The bound on the weighted total that says L ≤ threshold."""
+        return weighted_budget(self.problem.instance, self.problem.samples, threshold)
+
+    def decode(self, true: Sequence[bool], reals: Sequence[Value]) -> tuple[Value, ...]:
+        """θ by parameter number from a model.
+
+        Args:
+            true: truth value of each Boolean, index 0 unused.
+            reals: value of each real unknown: rational, or algebraic from a nonlinear solver.
+        """
+
+        def holds(literal: int) -> bool:
+            return true[literal] if literal > 0 else not true[-literal]
+
+        sizes: dict[int, Value] = {}
+
+        def size(node: int) -> Value:
+            """The positive factor by which the neuron is multiplied."""
+            gain = self.gains.get(node)
+            if gain is None:
+                return mpq(1)
+            if node not in sizes:
+                sizes[node] = (
+                    size(gain.rule.child) if gain.unknown is None else reals[gain.unknown]
+                )
+            return sizes[node]
+
+        owner: dict[int, int] = {}
+        for neuron in self.problem.instance.network.neurons:
+            if neuron.node in self.gains:
+                for entry in neuron.entries():
+                    if entry.parameter is not None and entry.parameter not in self.outer:
+                        owner.setdefault(entry.parameter, neuron.node)
+        values: list[Value] = []
+        for number, unknown in enumerate(self.parameters):
+            if number in self.outer:
+                gain = self.gains[self.outer[number]]
+                if gain.zero is not None and holds(gain.zero):
+                    values.append(mpq(0))
+                    continue
+                ratio = size(gain.rule.node) / size(gain.rule.child)
+                sign = 1 if holds(gain.positive) else -1
+                values.append(ratio * sign / gain.rule.factor)
+            elif isinstance(unknown, RealParameter):
+                value = reals[unknown.unknown]
+                values.append(value / size(owner[number]) if number in owner else value)
+            elif isinstance(unknown, FixedParameter):
+                values.append(unknown.value)
+            elif isinstance(unknown, ListedParameter):
+                values.append(
+                    next(
+                        v
+                        for lit, v in zip(unknown.literals, unknown.values, strict=True)
+                        if holds(lit)
+                    )
+                )
+            else:
+                assert isinstance(unknown, BinaryParameter)
+                steps = (
+                    step for bit, step in zip(unknown.bits, unknown.steps, strict=True) if holds(bit)
+                )
+                values.append(sum(steps, unknown.low))
+        return tuple(values)
+
+
+def encode_mixed(
+    problem: Problem, *, products: bool = False, exact_fit: bool = False
+) -> MixedEncoding:
+    """Encode an instance.
+
+    Args:
+        problem: the problem.
+        products: allow products of real unknowns (nonlinear real arithmetic).
+        exact_fit: state f = y outright instead of an objective (``absolute`` or ``squared`` with a
+            budget of zero).
+
+    Raises:
+        NotLinearError: a product of unknowns in a linear program, or a domain too large.
+    """
+    network = problem.instance.network
+    program = MixedProgram()
+    real = frozenset(p.index for p in network.parameters if p.domain.size is None)
+    rules = homogenised_neurons(network, real)
+    outer = {rule.weight: node for node, rule in rules.items()}
+    parameters: list[Unknown] = []
+    for parameter in network.parameters:
+        if parameter.index in outer:
+            parameters.append(FixedParameter(mpq(0)))  # never used: decode() computes it
+        else:
+            parameters.append(declare(program, parameter.domain))
+    gains = {}
+    for node, rule in rules.items():
+        unknown = zero = None
+        positive = program.boolean()
+        if not rule.is_cone:
+            unknown, zero = program.real(), program.boolean()
+            program.less({}, {(unknown,): mpq(1)})
+            program.clause(-zero, positive)
+        gains[node] = Gain(rule, unknown, positive, zero)
+    _break_symmetries(problem, program, parameters, outer)
+    forward = Forward(program, network, parameters, gains, products)
+    loss = problem.instance.loss
+    form = problem.integer
+    objective = Objective([], [], [], loss.reduction == "max")
+    losses = LossEncoder(
+        program, loss, objective, products, None if form is None else form.scale, exact_fit
+    )
+    cache = {}
+    for i, sample in enumerate(problem.samples.rows):
+        if sample.x not in cache:
+            bounds = None if form is None else _bounds(problem, i)
+            cache[sample.x] = forward.outputs(sample.x, bounds)
+        losses.add(sample, cache[sample.x])
+    return MixedEncoding(problem, program, objective, tuple(parameters), gains, outer)
+
+
+def _bounds(problem: Problem, sample: int) -> list[Interval]:
+    form = problem.integer
+    assert form is not None
+    return [
+        (mpq(low, neuron.scale), mpq(high, neuron.scale))
+        for neuron, (low, high) in zip(
+            form.neurons, problem.ranges[sample].pre_activation, strict=True
+        )
+    ]
+
+
+def _break_symmetries(
+    problem: Problem, program: MixedProgram, parameters: list[Unknown], outer: dict[int, int]
+) -> None:
+    """Lexicographic order of interchangeable neurons, in the one order of all parameters.
+
+    Homogenised neurons are compared by their multiplied parameters: normalisation commutes with
+    the interchange. The comparison stops before an outer weight that was normalised away; any
+    prefix of a lexicographic constraint is sound (docs/theory.md B3, B6).
+    """
+    for symmetry in problem.symmetries:
+        guard: tuple[int, ...] = ()
+        for a, b in symmetry.permutation:
+            if a in outer or b in outer:
+                break
+            gap = subtract(expression(parameters[a]), expression(parameters[b]))
+            program.require(gap, "<=", guard)
+            equal = program.boolean()
+            program.require(gap, "<", (*guard, -equal))
+            guard = (equal,)

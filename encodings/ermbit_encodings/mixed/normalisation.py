@@ -1,0 +1,98 @@
+"""Which neurons are homogenised: the rule that makes real outer weights linear.
+
+Let neuron j have a single outgoing edge, with an own real weight v (factor s), and let its inner
+real parameters occur nowhere else. Put G = the positive factor by which the child is multiplied
+times |s·v|, and multiply the whole neuron by it: (U, B) = G·(u, b), frozen and chosen entries w
+become w·G, breakpoints t become t·G. Piece k of φ then holds iff t_k G ≤ U·x + B < t_{k+1} G and
+contributes ±(s_k (U·x + B) + c_k G): linear in the new unknowns (docs/theory.md D6).
+
+If φ is positively homogeneous and every inner entry is an own real or zero, the admissible (u, b)
+form a cone and |s·v| = 1 is no restriction (B1): no unknown G, and the case v = 0 is u = 0.
+Otherwise G > 0 is an unknown and v = 0 is a case of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ermbit_instances.domain import RealDomain
+from ermbit_instances.network import Network, Neuron
+from ermbit_instances.rational import Rational
+
+
+@dataclass(frozen=True, slots=True)
+class Homogenised:
+    """A neuron to be homogenised.
+
+    Attributes:
+        node: its number.
+        child: the only neuron that reads it.
+        weight: the parameter v of the edge to the child.
+        factor: s of that edge entry.
+        is_cone: |s·v| = 1 is no restriction.
+    """
+
+    node: int
+    child: int
+    weight: int
+    factor: Rational
+    is_cone: bool
+
+
+def homogenised_neurons(network: Network, real: frozenset[int]) -> dict[int, Homogenised]:
+    """The neurons to which the rule applies, by node number.
+
+    Args:
+        network: the network.
+        real: parameters whose domain is ``real``.
+    """
+    uses = _uses(network)
+    children: dict[int, list[tuple[Neuron, int]]] = {}
+    for neuron in network.neurons:
+        for position, source in enumerate(neuron.sources):
+            children.setdefault(source, []).append((neuron, position))
+    result: dict[int, Homogenised] = {}
+    for neuron in network.neurons:
+        found = children.get(neuron.node, [])
+        if len(found) != 1 or neuron.node in network.outputs:
+            continue
+        child, position = found[0]
+        entry = child.weights[position]
+        if entry.parameter is None or entry.parameter not in real or uses[entry.parameter] != 1:
+            continue
+        activation = neuron.activation
+        if child.activation.kind == "max" or activation.kind == "polynomial":
+            continue
+        if activation.is_piecewise_constant:
+            continue  # its output takes constant values: products are conditional terms anyway
+        inner = [e for e in neuron.entries() if e.parameter is not None and e.parameter in real]
+        own = {e.parameter for e in inner}
+        if any(p is not None and uses[p] != _count(neuron, p) for p in own):
+            continue
+        is_cone = activation.is_homogeneous and all(
+            (e.parameter in own) if e.parameter is not None else e.value == 0
+            for e in neuron.entries()
+        )
+        result[neuron.node] = Homogenised(
+            neuron.node, child.node, entry.parameter, entry.scale, is_cone
+        )
+    return result
+
+
+def _uses(network: Network) -> dict[int, int]:
+    uses: dict[int, int] = {}
+    for neuron in network.neurons:
+        for parameter in _parameters(neuron):
+            uses[parameter] = uses.get(parameter, 0) + 1
+    return uses
+
+
+def _parameters(neuron: Neuron) -> Iterator[int]:
+    for entry in neuron.entries():
+        if entry.parameter is not None:
+            yield entry.parameter
+
+
+def _count(neuron: Neuron, parameter: int) -> int:
+    return sum(p == parameter for p in _parameters(neuron))

@@ -1,0 +1,29 @@
+"""Comparison operators for exact real numbers that know how they compare."""
+
+from __future__ import annotations
+
+
+class ExactOrder:
+    """Gives ``<``, ``<=``, ``>``, ``>=`` to a class that defines ``_order``."""
+
+    __slots__ = ()
+
+    def _order(self, other: object) -> int | None:
+        """-1, 0 or 1 for self <, =, > other; ``None`` for a type without a common order."""
+        raise NotImplementedError(f"{type(self).__name__} defines no order")
+
+    def __lt__(self, other: object) -> bool:
+        order = self._order(other)
+        return NotImplemented if order is None else order < 0
+
+    def __le__(self, other: object) -> bool:
+        order = self._order(other)
+        return NotImplemented if order is None else order <= 0
+
+    def __gt__(self, other: object) -> bool:
+        order = self._order(other)
+        return NotImplemented if order is None else order > 0
+
+    def __ge__(self, other: object) -> bool:
+        order = self._order(other)
+        return NotImplemented if order is None else order >= 0

@@ -1,0 +1,15 @@
+"""Functions run in child processes, raced against each other, and stopped without leaving any.
+
+``job``         what is run (`Job`) and what came out (`RaceResult`)
+``race``        `race`: several jobs, each in a process of its own; the first decisive one wins
+``inline``      `run_inline`: one job in this process, with the same outcome type
+``interrupts``  `terminate_as_interrupt`, and the deferral of signals while children exist
+``child``       the parent's side of one process
+``worker``      the child's side (``python -m ermbit.processes.worker``)
+``target``      what a running function is given (`Report`), and the wording of failures
+``protocol``    length-prefixed frames over pipes
+``limits``      memory limits, and what a process tree uses
+``lifeline``    what makes a child die with its parent
+
+This module imports nothing, because every child imports it before it starts to work.
+"""

@@ -1,0 +1,283 @@
+"""Several jobs, each in a process of its own: the first decisive result wins, the others stop.
+
+The parent is one loop on one queue, in the thread that called `race`. It wakes when a child says
+something, at the deadline, and, only where memory or ``should_stop`` must be polled, a few
+times per second. Whatever happens (a winner, an exception in a callback, Ctrl-C, twice), every
+child is stopped and reaped before `race` returns or raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ermbit.processes import child as children
+from ermbit.processes import limits, protocol
+from ermbit.processes.child import Child
+from ermbit.processes.interrupts import InterruptShield
+from ermbit.processes.job import Decides, Job, Listener, RaceResult, any_result_decides
+from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT, one_line, reason_of
+
+__all__ = ["Job", "RaceResult", "race"]
+
+_log = logging.getLogger("ermbit.processes")
+
+# Seconds between two looks at memory and should_stop; the longest wait otherwise.
+_POLL = 0.1
+_LONG = 3600.0
+# Seconds for which events that had arrived are still handed on after the end.
+_DRAIN = 0.5
+
+
+def race(
+    jobs: Sequence[Job],
+    *,
+    timeout: float | None = None,
+    memory: int | None = None,
+    threads: int = 1,
+    decides: Decides = any_result_decides,
+    on_event: Listener | None = None,
+    on_result: Listener | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> RaceResult:
+    """Run `jobs` in child processes until one of them decides.
+
+    `timeout`: seconds of wall-clock time for the whole race. `memory`: MB for the whole race,
+    divided evenly among the children that run; where the system allows it, those that remain get
+    the shares of those that have ended. `threads`: how many children run at the same time; the
+    others wait, and start in the order of `jobs`. `decides(name, result)`: whether this result
+    ends the race. `on_event`, `on_result` (before `decides`) and `should_stop` (several times per
+    second) are called in the calling thread; what they raise is raised again after every child
+    was stopped, except KeyboardInterrupt, which ends the race like Ctrl-C.
+
+    Returns a `RaceResult`; Ctrl-C and ``should_stop`` give one with ``interrupted``. Results
+    that had arrived by then are still handled, and events for half a second. Raises ValueError
+    for an option out of range or two jobs of the same name.
+    """
+    check_options(timeout=timeout, memory=memory, threads=threads)
+    names = [job.name for job in jobs]
+    if len(set(names)) < len(names):
+        raise ValueError("two jobs of a race have the same name")
+    runner = _Race(jobs, timeout, memory, threads, decides, on_event, on_result, should_stop)
+    with runner.shield:
+        return runner.run()
+
+
+def check_options(*, timeout: float | None, memory: int | None = None, threads: int = 1) -> None:
+    """Raise ValueError where a limit is not a usable number."""
+    if timeout is not None and not timeout >= 0:  # also refuses nan
+        raise ValueError(f"timeout must be at least 0 seconds, not {timeout}")
+    if memory is not None and memory < 1:
+        raise ValueError(f"memory must be at least 1 MB, not {memory}")
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}")
+
+
+def child_deadline(start: float, timeout: float | None) -> float | None:
+    """When a job should stop by itself: a tenth of the time, at most 0.5 s, before the timeout."""
+    if timeout is None or math.isinf(timeout):
+        return None
+    return start + timeout - min(0.5, timeout / 10)
+
+
+class _Race:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        timeout: float | None,
+        memory: int | None,
+        threads: int,
+        decides: Decides,
+        on_event: Listener | None,
+        on_result: Listener | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self.start = time.monotonic()
+        self.deadline = math.inf if timeout is None else self.start + timeout
+        self.child_deadline = child_deadline(self.start, timeout)
+        self.memory = None if memory is None else memory * limits.MEGABYTE
+        self.threads = threads
+        self.decides = decides
+        self.on_event = on_event
+        self.on_result = on_result
+        self.should_stop = should_stop
+        self.inbox: children.Inbox = queue.SimpleQueue()
+        self.shield = InterruptShield(wake=lambda: self.inbox.put(None))
+        self.waiting = deque(jobs)
+        self.running: list[Child] = []
+        self.finished: dict[str, Any] = {}
+        self.failures: dict[str, str] = {}
+        self.winner: str | None = None
+        self.interrupted = False
+        self.next_poll = self.start
+
+    def run(self) -> RaceResult:
+        unfinished = ""
+        try:
+            try:
+                unfinished = self._loop()
+            except KeyboardInterrupt:
+                unfinished = INTERRUPTED
+            if unfinished:
+                try:
+                    self._drain()
+                except KeyboardInterrupt:
+                    unfinished = INTERRUPTED
+        finally:
+            remaining = [child.name for child in self.running]
+            children.stop(self.running)
+        pending = self.shield.pending
+        if pending is not None and not isinstance(pending, KeyboardInterrupt):
+            raise pending
+        if unfinished and self.winner is None:
+            for name in (*remaining, *(job.name for job in self.waiting)):
+                self.failures[name] = unfinished
+        return RaceResult(
+            winner=self.winner,
+            result=None if self.winner is None else self.finished[self.winner],
+            finished=self.finished,
+            failures=self.failures,
+            interrupted=unfinished == INTERRUPTED or pending is not None,
+            elapsed=time.monotonic() - self.start,
+        )
+
+    def _loop(self) -> str:
+        """Run until the race is over; the reason why the rest has not finished, or ``""``."""
+        while self.winner is None:
+            if self.shield.pending is not None:
+                return INTERRUPTED
+            now = time.monotonic()
+            if now >= self.deadline:
+                return TIMEOUT
+            if now >= self.next_poll:
+                if self.should_stop is not None and self.shield.call(self.should_stop):
+                    return INTERRUPTED
+                self._look_at_memory()
+                self._bury()
+                self.next_poll = time.monotonic() + _POLL
+            self._start_waiting()
+            if not self.running:
+                if self.waiting:
+                    continue  # none could be started; each try removes one
+                break
+            try:
+                message = self.inbox.get(timeout=self._patience())
+            except queue.Empty:
+                continue
+            if message is not None:
+                self._handle(*message)
+        return ""
+
+    def _patience(self) -> float:
+        """Seconds until the loop has something to do without a message."""
+        until = min(self.deadline, time.monotonic() + _LONG)
+        polled = self.memory is not None or self.should_stop is not None
+        # On Windows a signal does not end a wait, so waits are short there.
+        if polled or sys.platform == "win32" or any(child.exited for child in self.running):
+            until = min(until, self.next_poll)
+        return max(0.0, until - time.monotonic())
+
+    def _start_waiting(self) -> None:
+        share = self._share()
+        if share is not None:
+            for child in self.running:
+                child.raise_limit(share)
+        while self.waiting and len(self.running) < self.threads:
+            job = self.waiting[0]
+            try:
+                child = Child(
+                    job.name,
+                    job.target,
+                    protocol.encode(job.payload),
+                    self.inbox,
+                    limit=share,
+                    deadline=self.child_deadline,
+                )
+            except Exception as error:  # pickling may raise anything, a full system OSError
+                self.failures[job.name] = one_line(f"could not start: {reason_of(error)}")
+            else:
+                self.running.append(child)
+            self.waiting.popleft()
+
+    def _share(self) -> int | None:
+        """Bytes for each child, so that all that may run at the same time stay within `memory`."""
+        if self.memory is None:
+            return None
+        return self.memory // max(1, min(self.threads, len(self.running) + len(self.waiting)))
+
+    def _handle(self, child: Child, kind: bytes, body: bytearray) -> None:
+        if child not in self.running:
+            return  # a last word of one that was stopped
+        if kind == children.CLOSED:
+            child.closed = True
+        elif kind == children.EXITED:
+            child.exited = True
+            child.kill_strays()  # they could keep the pipe open
+            child.hear_last_words()
+        elif kind == protocol.FAILURE:
+            self._fail(child, body.decode("utf-8", "replace"))
+            return
+        else:
+            self._listen(child, kind, body)
+        if child.exited and child.closed and child in self.running:
+            self._fail(child, None)
+
+    def _listen(self, child: Child, kind: bytes, body: bytearray) -> None:
+        try:
+            value = protocol.decode(body)
+        except Exception as error:
+            self._fail(child, one_line(f"sent what cannot be read: {reason_of(error)}"))
+            return
+        if kind == protocol.RESULT:
+            self.finished[child.name] = value
+            self._remove(child)
+            if self.on_result is not None:
+                self.shield.call(self.on_result, child.name, value)
+            if self.shield.call(self.decides, child.name, value) and self.winner is None:
+                self.winner = child.name
+        else:
+            if self.on_event is not None:
+                self.shield.call(self.on_event, child.name, value)
+            child.taken()
+
+    def _fail(self, child: Child, reason: str | None) -> None:
+        """Enter a failure; without a reason, that which the end of the process gives."""
+        self._remove(child)
+        self.failures[child.name] = child.crash_reason() if reason is None else reason
+        _log.debug("%s: %s\n%s", child.name, self.failures[child.name], child.error_tail())
+
+    def _remove(self, child: Child) -> None:
+        """Stop one child that has nothing more to say."""
+        children.stop([child])
+        self.running.remove(child)
+
+    def _look_at_memory(self) -> None:
+        if self.memory is not None:
+            for child in list(self.running):
+                if not child.measure():
+                    self._fail(child, MEMORY)
+
+    def _bury(self) -> None:
+        """Give up on workers that have ended while something still holds their pipe."""
+        for child in list(self.running):
+            silent = time.monotonic() >= child.last_words and self.inbox.empty()
+            if child.exited and silent:
+                self._fail(child, None)
+
+    def _drain(self) -> None:
+        """Handle what has arrived, so that the best known at the end is not lost.
+
+        Events are heard for _DRAIN seconds at most, results in any case.
+        """
+        until = time.monotonic() + _DRAIN
+        for _ in range(self.inbox.qsize()):
+            message = self.inbox.get()
+            if message is not None:
+                if message[1] != protocol.EVENT or time.monotonic() < until:
+                    self._handle(*message)
