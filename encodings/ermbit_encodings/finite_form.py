@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from ermbit_instances.domain import Domain, FiniteDomain
-
 from ermbit_encodings.problem import Problem
+from ermbit_instances.domain import Domain, FiniteDomain
 
 VALUE_LIMIT = 4096
 """Longest list that a domain without a grid is turned into (``rational`` up to 5 bits)."""

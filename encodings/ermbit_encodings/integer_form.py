@@ -14,12 +14,14 @@ from math import lcm
 
 from gmpy2 import mpq
 
+from ermbit_encodings.samples import Samples, integer_budget, reduction_unit
 from ermbit_instances.activation import Activation
 from ermbit_instances.instance import Instance
 from ermbit_instances.network import Entry, Neuron
 from ermbit_instances.rational import Rational, ceil, floor
 
-from ermbit_encodings.samples import Samples, integer_budget, reduction_unit
+NUMBER_BITS_LIMIT = 2**22
+"""Longest integer, in bits, that a form may lead to: polynomial networks grow without measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class IntegerForm:
 def integer_form(instance: Instance, samples: Samples) -> IntegerForm | None:
     """The scaled-integer normal form, or ``None`` if some parameter has no grid.
 
+    ``None`` as well if some number could pass :data:`NUMBER_BITS_LIMIT`.
+
     Args:
         instance: the instance.
         samples: its samples from :func:`~ermbit_encodings.samples.gather_samples`.
@@ -183,11 +187,24 @@ def integer_form(instance: Instance, samples: Samples) -> IntegerForm | None:
         for i in range(network.input_count)
     ]
     input_scales = tuple(scales)
+    sizes = [
+        max((_bits(row.x[i] * scale) for row in samples.rows), default=0)
+        for i, scale in enumerate(input_scales)
+    ]
+    parameter_sizes = [
+        max(_bits(p.domain.low * q), _bits(p.domain.high * q))  # type: ignore[operator]
+        for p, q in zip(network.parameters, grids, strict=True)
+    ]
     neurons = []
     for neuron in network.neurons:
         converted = _neuron(neuron, grids, scales)
+        if converted is None:
+            return None
         neurons.append(converted)
         scales.append(converted.output_scale)
+        sizes.append(_size(converted, sizes, parameter_sizes))
+        if max(sizes[-1], converted.output_scale.bit_length()) > NUMBER_BITS_LIMIT:
+            return None
     loss = instance.loss
     scale = lcm(1, *(scales[node] for node in network.outputs))
     if not loss.is_classification:
@@ -222,7 +239,31 @@ def _whole(value: Rational) -> int:
     return int(value.numerator)
 
 
-def _neuron(neuron: Neuron, grids: Sequence[int], scales: Sequence[int]) -> IntegerNeuron:
+def _bits(value: Rational) -> int:
+    """Bits of an integer that is held as a rational."""
+    return int(value.numerator.bit_length())
+
+
+def _size(neuron: IntegerNeuron, signals: Sequence[int], parameters: Sequence[int]) -> int:
+    """A bound on the bits of A, from those of the signals and of the parameters."""
+    terms = [*neuron.terms, *([] if neuron.bias is None else [neuron.bias])]
+    bits = [
+        t.factor.bit_length()
+        + (0 if t.parameter < 0 else parameters[t.parameter])
+        + (0 if t.source < 0 else signals[t.source])
+        for t in terms
+    ]
+    z = max(bits, default=0) + len(terms).bit_length()
+    if neuron.kind == "polynomial":
+        powers = [c.bit_length() + k * z for k, c in enumerate(neuron.coefficients)]
+        return max(powers) + len(powers).bit_length()
+    lines = [max(s.bit_length() + z if s else 0, c.bit_length()) + 1 for s, c in neuron.pieces]
+    return max(lines, default=z)
+
+
+def _neuron(
+    neuron: Neuron, grids: Sequence[int], scales: Sequence[int]
+) -> IntegerNeuron | None:
     # A term is ratio · P · A with a rational ratio that the static scale T clears.
     edges: list[tuple[Rational, int, int]] = []
     for source, entry in zip(neuron.sources, neuron.weights, strict=True):
@@ -253,10 +294,12 @@ def _activated(
     scale: int,
     terms: tuple[IntegerTerm, ...],
     bias: IntegerTerm | None,
-) -> IntegerNeuron:
+) -> IntegerNeuron | None:
     if activation.kind == "max":
         return IntegerNeuron(node, scale, scale, terms, bias, "max")
     if activation.kind == "polynomial":
+        if scale.bit_length() * activation.degree > NUMBER_BITS_LIMIT:
+            return None
         scaled = [c / mpq(scale) ** k for k, c in enumerate(activation.coefficients)]
         out = lcm(1, *(int(c.denominator) for c in scaled))
         coefficients = tuple(_whole(c * out) for c in scaled)

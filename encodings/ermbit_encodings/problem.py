@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from ermbit_instances.instance import Instance
-from ermbit_instances.rational import Rational
-
 from ermbit_encodings.integer_form import IntegerForm, integer_form
 from ermbit_encodings.ranges import SampleRanges, parameter_ranges, sample_ranges
 from ermbit_encodings.samples import Samples, gather_samples
 from ermbit_encodings.symmetry import Symmetry, neuron_symmetries
+from ermbit_instances.instance import Instance
+from ermbit_instances.rational import Rational
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,16 @@ class Problem:
 
     Attributes:
         instance: the question, with its threshold (``None`` only under ``minimize``).
+        relaxation_of: the problem whose domains were widened to make this one, if any. Only its
+            symmetries may be broken: two domains that differ can be widened to the same one.
     """
 
     instance: Instance
+    relaxation_of: Problem | None = None
 
     def __getstate__(self) -> dict[str, object]:
         # Derived forms are cheap to compute and dear to send to another process.
-        return {"instance": self.instance}
+        return {"instance": self.instance, "relaxation_of": self.relaxation_of}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -53,6 +55,8 @@ class Problem:
     @cached_property
     def symmetries(self) -> tuple[Symmetry, ...]:
         """Interchanges of neurons that leave the question unchanged."""
+        if self.relaxation_of is not None:
+            return self.relaxation_of.symmetries
         return neuron_symmetries(self.instance.network)
 
     @cached_property
@@ -74,4 +78,8 @@ class Problem:
 
     def with_threshold(self, threshold: Rational) -> Problem:
         """The same problem with another γ."""
-        return Problem(self.instance.with_threshold(threshold))
+        widened = self.relaxation_of
+        return Problem(
+            self.instance.with_threshold(threshold),
+            None if widened is None else widened.with_threshold(threshold),
+        )

@@ -91,10 +91,11 @@ def activation_range(neuron: IntegerNeuron, z: Range) -> Range:
         return low, high
     low_value: int | None = None
     high_value: int | None = None
-    edges = (None, *neuron.breakpoints, None)
+    # Outside [z[0], z[1]] the outermost pieces need no ends of their own.
+    starts = (z[0], *neuron.breakpoints)
+    ends = (*(b - 1 for b in neuron.breakpoints), z[1])
     for k, (slope, intercept) in enumerate(neuron.pieces):
-        start = z[0] if edges[k] is None else max(z[0], edges[k])  # type: ignore[type-var]
-        end = z[1] if edges[k + 1] is None else min(z[1], edges[k + 1] - 1)  # type: ignore[operator]
+        start, end = max(z[0], starts[k]), min(z[1], ends[k])
         if start > end:
             continue
         a, b = slope * start + intercept, slope * end + intercept

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ermbit_instances.domain import REAL
-
 from ermbit_encodings.problem import Problem
+from ermbit_instances.domain import REAL
 
 
 def real_relaxation(problem: Problem, largest: int) -> Problem:
@@ -30,4 +29,5 @@ def real_relaxation(problem: Problem, largest: int) -> Problem:
         own[parameter.index] = REAL
     if own == network.own_domains:
         return problem
-    return Problem(replace(problem.instance, network=replace(network, own_domains=own)))
+    instance = replace(problem.instance, network=replace(network, own_domains=own))
+    return Problem(instance, relaxation_of=problem)

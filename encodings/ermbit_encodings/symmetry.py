@@ -106,7 +106,7 @@ class _Finder:
             return ("frozen", str(entry.value))
         return ("free", str(entry.scale), repr(self.domains[entry.parameter].canonical()))
 
-    def transposition(self, j: Neuron, l: Neuron) -> Symmetry | None:  # noqa: E741
+    def transposition(self, j: Neuron, l: Neuron) -> Symmetry | None:
         """The interchange of j and l, if it is an automorphism."""
         swap = {j.node: l.node, l.node: j.node}
         if j.node in l.sources or l.node in j.sources:
@@ -200,7 +200,7 @@ def interchangeable_classes(symmetries: Iterable[Symmetry]) -> list[list[int]]:
     """Classes of interchangeable neurons (node numbers), from their transpositions."""
     classes: list[list[int]] = []
     for symmetry in symmetries:
-        j, l = symmetry.neurons  # noqa: E741
+        j, l = symmetry.neurons
         for members in classes:
             if j in members:
                 members.append(l)

@@ -83,15 +83,30 @@ def parameters_document(network: Network, values: tuple[Value, ...]) -> dict[str
                 return write_value(values[entry.parameter])
 
             if layer.free_weights:
-                document[f"W{layer.index}"] = [
+                rows = [
                     [cell(layer.weight(j, k)) for k in range(len(layer.sources))]
                     for j in range(layer.units)
                 ]
+                _put(document, network, f"W{layer.index}", rows)
             if layer.free_biases:
-                document[f"b{layer.index}"] = [cell(layer.bias(j)) for j in range(layer.units)]
+                biases = [cell(layer.bias(j)) for j in range(layer.units)]
+                _put(document, network, f"b{layer.index}", biases)
     for number, name in network.explicit_names.items():
         document[name] = write_value(values[number])
     return document
+
+
+def _put(document: dict[str, Any], network: Network, name: str, array: list[Any]) -> None:
+    """Write a layer's array, or its entries one by one where a shared parameter has its name."""
+    if name not in network.named:
+        document[name] = array
+        return
+    for j, row in enumerate(array):
+        if isinstance(row, list):
+            cells = {f"{name}[{j},{k}]": value for k, value in enumerate(row)}
+        else:
+            cells = {f"{name}[{j}]": row}
+        document.update((key, value) for key, value in cells.items() if value is not None)
 
 
 def load_certificate(path: str | Path, instance: Instance) -> Certificate:
@@ -120,8 +135,8 @@ def parse_certificate(document: Mapping[str, Any], instance: Instance) -> Certif
 
 
 def _read(node: Node, network: Network) -> Certificate:
-    if (kind := node.get("format")) is not None and kind.value != FORMAT:
-        kind.fail(f"expected {FORMAT!r}")
+    if (form := node.get("format")) is not None and form.value != FORMAT:
+        form.fail(f"expected {FORMAT!r}")
     node.keys(required=("format", "version", "parameters"), optional=("instance", "meta"))
     if node.at("format").string() != FORMAT:
         node.at("format").fail(f"expected {FORMAT!r}")
@@ -217,7 +232,8 @@ class _Collector:
             fixed = mpq(0) if entry is None else entry.value
             if value != fixed:
                 what = "absent" if entry is None else f"frozen to {write_rational(fixed)}"
-                self.contradictions.append(f"{place}: the entry is {what}, not {write_value(value)}")
+                shown = write_value(value)
+                self.contradictions.append(f"{place}: the entry is {what}, not {shown}")
             return
         self.set(entry.parameter, value if entry.scale == 1 else value / entry.scale, place)
 

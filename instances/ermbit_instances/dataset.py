@@ -222,8 +222,9 @@ def _read_csv(
                     f"but the header has {len(header)}"
                 )
             for key, target in (("features", x_rows), ("target", y_rows)):
+                line = reader.line_num
                 target.append(
-                    tuple(_cell(row[c], path, reader.line_num, header[c], place) for c in columns[key])
+                    tuple(_cell(row[c], path, line, header[c], place) for c in columns[key])
                 )
     except csv.Error as error:
         place.fail(f"{path.name} line {reader.line_num}: {error}")

@@ -247,7 +247,7 @@ class FloatDomain(Domain):
     @property
     def size(self) -> int:
         f = self.format
-        return 2 * (((f.top << f.mantissa) + f.top_mantissa)) + 1
+        return 2 * ((f.top << f.mantissa) + f.top_mantissa) + 1
 
     @property
     def grid(self) -> int:

@@ -376,10 +376,10 @@ def _topological(graph: object, elements: list[Node]) -> list[int]:
     """Topological order that keeps the file's order where it can; a cycle is refused."""
     import networkx as nx
 
-    order: list[int] | None = None
+    order: list[int] = []
     with suppress(nx.NetworkXUnfeasible):
         order = list(nx.lexicographical_topological_sort(graph))
-    if order is None:
+    if not order:
         cycle = [edge[0] for edge in nx.find_cycle(graph)]
         names = [str(elements[place].at("id").value) for place in cycle]
         elements[min(cycle)].at("inputs").fail(

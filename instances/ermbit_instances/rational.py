@@ -147,21 +147,29 @@ def simplest_between(
         return mpq(0)
     if high < 0 or (high == 0 and open_high):
         return -simplest_between(-high, -low, open_low=open_high, open_high=open_low)
-    # Now the interval is positive. Walk down the continued fraction shared by both ends.
-    whole = floor(low)
-    if low == whole and not open_low:
-        return mpq(whole)
-    above = mpq(whole + 1)
-    if above < high or (above == high and not open_high):
-        return above
-    if low == whole:
-        # Open at the integer `whole`, and above + 1 is out of reach: 1/(x - whole) is > some bound.
-        rest = simplest_above(1 / (high - whole), strict=open_high)
-        return whole + 1 / rest
-    rest = simplest_between(
-        1 / (high - whole), 1 / (low - whole), open_low=open_high, open_high=open_low
-    )
-    return whole + 1 / rest
+    # Now the interval is positive. Walk down the continued fraction that both ends share; a loop,
+    # since long numbers share thousands of terms.
+    shared: list[int] = []
+    while True:
+        whole = floor(low)
+        if low == whole and not open_low:
+            value = mpq(whole)
+            break
+        above = mpq(whole + 1)
+        if above < high or (above == high and not open_high):
+            value = above
+            break
+        shared.append(whole)
+        if low == whole:
+            # Open at the integer `whole` and whole + 1 is out of reach: 1/(x - whole) ranges over
+            # an interval without upper end.
+            value = simplest_above(1 / (high - whole), strict=open_high)
+            break
+        low, high = 1 / (high - whole), 1 / (low - whole)
+        open_low, open_high = open_high, open_low
+    for whole in reversed(shared):
+        value = whole + 1 / value
+    return value
 
 
 def simplest_above(low: Rational, *, strict: bool) -> Rational:

@@ -15,9 +15,6 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq
 
-from ermbit_instances.certificate import Value
-from ermbit_instances.rational import Rational
-
 from ermbit_encodings.mixed.forward import Forward, Gain
 from ermbit_encodings.mixed.normalisation import homogenised_neurons
 from ermbit_encodings.mixed.objective import LossEncoder, Objective
@@ -30,10 +27,12 @@ from ermbit_encodings.mixed.parameters import (
     declare,
     expression,
 )
-from ermbit_encodings.mixed.program import MixedProgram, subtract
+from ermbit_encodings.mixed.program import MixedProgram, degree, subtract
 from ermbit_encodings.mixed.signals import Interval
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.samples import weighted_budget
+from ermbit_instances.certificate import Value
+from ermbit_instances.rational import Rational
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,22 @@ class MixedEncoding:
     def budget(self, threshold: Rational) -> Rational:
         """The bound on the weighted total that says L ≤ threshold."""
         return weighted_budget(self.problem.instance, self.problem.samples, threshold)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether neither a constraint nor the objective has a product of unknowns."""
+        return self.program.is_linear and all(degree(t) <= 1 for t in self.objective.terms)
+
+    def is_plain(self, parameter: int) -> bool:
+        """Whether the parameter's unknown is the parameter itself, not a multiple of it."""
+        if parameter in self.outer:
+            return False
+        return not any(
+            entry.parameter == parameter
+            for neuron in self.problem.instance.network.neurons
+            if neuron.node in self.gains
+            for entry in neuron.entries()
+        )
 
     def decode(self, true: Sequence[bool], reals: Sequence[Value]) -> tuple[Value, ...]:
         """θ by parameter number from a model.
@@ -115,15 +130,17 @@ class MixedEncoding:
                 )
             else:
                 assert isinstance(unknown, BinaryParameter)
-                steps = (
-                    step for bit, step in zip(unknown.bits, unknown.steps, strict=True) if holds(bit)
-                )
-                values.append(sum(steps, unknown.low))
+                pairs = zip(unknown.bits, unknown.steps, strict=True)
+                values.append(sum((step for bit, step in pairs if holds(bit)), unknown.low))
         return tuple(values)
 
 
 def encode_mixed(
-    problem: Problem, *, products: bool = False, exact_fit: bool = False
+    problem: Problem,
+    *,
+    products: bool = False,
+    exact_fit: bool = False,
+    homogenise: bool = True,
 ) -> MixedEncoding:
     """Encode an instance.
 
@@ -132,6 +149,8 @@ def encode_mixed(
         products: allow products of real unknowns (nonlinear real arithmetic).
         exact_fit: state f = y outright instead of an objective (``absolute`` or ``squared`` with a
             budget of zero).
+        homogenise: normalise real outer weights away; not for relaxations whose solutions are
+            to be refined to members of finite domains.
 
     Raises:
         NotLinearError: a product of unknowns in a linear program, or a domain too large.
@@ -139,7 +158,7 @@ def encode_mixed(
     network = problem.instance.network
     program = MixedProgram()
     real = frozenset(p.index for p in network.parameters if p.domain.size is None)
-    rules = homogenised_neurons(network, real)
+    rules = homogenised_neurons(network, real) if homogenise else {}
     outer = {rule.weight: node for node, rule in rules.items()}
     parameters: list[Unknown] = []
     for parameter in network.parameters:

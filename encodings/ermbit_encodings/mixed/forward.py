@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq
 
-from ermbit_instances.network import Entry, Network, Neuron
-from ermbit_instances.rational import Rational
-
 from ermbit_encodings.mixed.normalisation import Homogenised
 from ermbit_encodings.mixed.parameters import RealParameter, Unknown, expression, product
 from ermbit_encodings.mixed.program import (
@@ -33,6 +30,8 @@ from ermbit_encodings.mixed.signals import (
     as_term,
     levels_times,
 )
+from ermbit_instances.network import Entry, Network, Neuron
+from ermbit_instances.rational import Rational
 
 
 @dataclass(frozen=True, slots=True)

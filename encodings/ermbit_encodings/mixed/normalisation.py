@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ermbit_instances.domain import RealDomain
 from ermbit_instances.network import Network, Neuron
 from ermbit_instances.rational import Rational
 

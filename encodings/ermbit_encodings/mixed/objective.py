@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq
 
-from ermbit_instances.loss import Loss
-from ermbit_instances.rational import Rational
-
 from ermbit_encodings.mixed.program import (
     MixedProgram,
     Polynomial,
@@ -23,6 +20,8 @@ from ermbit_encodings.mixed.program import (
 )
 from ermbit_encodings.mixed.signals import Levels, Signal, as_term
 from ermbit_encodings.samples import Sample
+from ermbit_instances.loss import Loss
+from ermbit_instances.rational import Rational
 
 
 @dataclass(frozen=True, slots=True)

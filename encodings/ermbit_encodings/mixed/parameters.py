@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq
 
-from ermbit_instances.domain import Domain, FiniteDomain, IntegerDomain
-from ermbit_instances.rational import Rational
-
 from ermbit_encodings.mixed.program import (
     MixedProgram,
     NotLinearError,
@@ -23,6 +20,8 @@ from ermbit_encodings.mixed.program import (
     scale,
     variable,
 )
+from ermbit_instances.domain import Domain, FiniteDomain, IntegerDomain
+from ermbit_instances.rational import Rational
 
 ONE_HOT_LIMIT = 8
 """Contiguous domains of more values than this are chosen by bits."""

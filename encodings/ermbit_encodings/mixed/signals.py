@@ -7,12 +7,10 @@ sign and other piecewise constant activations), or an arithmetic term.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from gmpy2 import mpq
-
-from ermbit_instances.activation import Activation
-from ermbit_instances.rational import Rational
 
 from ermbit_encodings.mixed.program import (
     MixedProgram,
@@ -26,6 +24,8 @@ from ermbit_encodings.mixed.program import (
     subtract,
     variable,
 )
+from ermbit_instances.activation import Activation
+from ermbit_instances.rational import Rational
 
 Interval: TypeAlias = "tuple[Rational | None, Rational | None]"
 """Known bounds of a pre-activation, ``None`` for unbounded."""
@@ -149,10 +149,10 @@ def _piece_literals(
         )
         program.require(subtract(z, edge), "<=" if joined else "<", (-literal,))
         above.append(literal)
-    for low, high in zip(above, above[1:], strict=False):
+    for low, high in pairwise(above):
         program.clause(low, -high)
     literals = [-above[0]]
-    for low, high in zip(above, above[1:], strict=False):
+    for low, high in pairwise(above):
         inside = program.boolean()
         program.clause(-inside, low)
         program.clause(-inside, -high)

@@ -6,15 +6,18 @@ from typing import Any
 
 from gmpy2 import mpq
 
+from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
+from ermbit.engines.mixed_search import Candidate, MixedSolver, candidate, search
+from ermbit.engines.z3_backend import Z3Program, number
 from ermbit_encodings.mixed import MixedEncoding
-from ermbit_encodings.mixed.program import constant, subtract
+from ermbit_encodings.mixed.program import MixedProgram, constant, subtract
 from ermbit_encodings.problem import Problem
+from ermbit_instances.certificate import Value
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational, ceil, floor, simplest_between
 
-from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
-from ermbit.engines.mixed_search import Candidate, candidate, search
-from ermbit.engines.z3_backend import Z3Program, number
+NARROW = mpq(1, 10**6)
+"""Relative gap at which narrowing stops and the minimum is guessed."""
 
 
 class Descent:
@@ -30,16 +33,15 @@ class Descent:
         self,
         problem: Problem,
         encoding: MixedEncoding,
+        solver: MixedSolver,
         budget: Budget,
         report: Report,
-        *,
-        linear: bool,
     ) -> None:
         self.problem = problem
         self.encoding = encoding
         self.budget = budget
         self.report = report
-        self.solver = Z3Program(encoding.program, budget, linear=linear)
+        self.solver = solver
         self.best: Candidate | None = None
         self.lower = mpq(0)
         self.unit = encoding.budget(mpq(1))
@@ -53,7 +55,8 @@ class Descent:
         discrete = self._loss_unit()
         if discrete is not None:
             return self._bisect(discrete)
-        if self.encoding.objective.squares or not self.encoding.program.is_linear:
+        refined = self.encoding.problem is not self.problem
+        if refined or self.encoding.objective.squares or not self.encoding.is_linear:
             return self._narrow()
         return self._descend()
 
@@ -69,24 +72,9 @@ class Descent:
         try:
             if limit is not None:
                 self._bound(limit, strict)
-            bound = limit
-            if bound is None:
-                return self._any()
-            return search(self.solver, self.encoding, self.problem, bound, strict=strict)
+            return search(self.solver, self.encoding, self.problem, limit, strict=strict)
         finally:
             self.solver.pop()
-
-    def _any(self) -> tuple[str, Candidate | None, str]:
-        if self.solver.check() != "sat":
-            return "unknown", None, "stopped before the first certificate"
-        truths, reals = self.solver.model()
-        try:
-            found = candidate(self.encoding, truths, reals, self.problem)
-        except OverflowError as error:
-            return "unknown", None, str(error)
-        if found is None:
-            return "unknown", None, "a solution of the relaxation lies outside the domains"
-        return "sat", found, ""
 
     def _bound(self, limit: Rational, strict: bool) -> None:
         # Asserted in the solver only: the program itself must not remember a passing bound.
@@ -179,7 +167,7 @@ class Descent:
 
     def _accept(self, truths: list[bool], reals: list[Any]) -> None:
         found = candidate(self.encoding, truths, reals, self.problem)
-        if found is None:
+        if not isinstance(found, Candidate):
             raise InternalError("a model of an exact encoding lies outside the domains")
         self._better(found)
 
@@ -187,17 +175,19 @@ class Descent:
         """Least loss over the closure of the cell that a model's Booleans fix: an exact LP."""
         import z3
 
-        program, solver = self.encoding.program, self.solver
+        program = self.encoding.program
+        # Linear programs go to z3 whatever solver opened the cell.
+        rows = Z3Program(MixedProgram(reals=program.reals), self.budget, linear=True)
         cell = z3.Optimize()
         if self.budget.remaining is not None:
             cell.set("timeout", max(1, int(self.budget.remaining * 1000)))
         for row in program.rows:
             if all(truths[g] if g > 0 else not truths[-g] for g in row.guards):
                 relation = "<=" if row.relation == "<" else row.relation
-                cell.add(solver.atom(row.polynomial, relation))
+                cell.add(rows.atom(row.polynomial, relation))
         goal = z3.Real("total")
         for term in self.encoding.objective.terms:
-            cell.add(solver.term(term) <= goal)
+            cell.add(rows.term(term) <= goal)
         cell.add(goal >= 0)
         cell.minimize(goal)
         if str(cell.check()) != "sat":
@@ -208,32 +198,44 @@ class Descent:
         return value / self.unit
 
     def _narrow(self) -> Outcome:
-        """Squares over the reals: halve the gap, trying the simplest value inside as the optimum."""
+        """Shrink the gap by a fixed share each time, then try to close it."""
         assert self.best is not None
-        tolerance = mpq(1, 10**6)
         while True:
-            high = self.best.loss
-            if not isinstance(high, mpq):
-                return self._end("the incumbent's loss is irrational")
+            high = self._rational_above(self.best.loss)
             gap = high - self.lower
-            if gap == 0:
+            if gap <= 0:
                 return self._end("")
-            if gap < tolerance * max(high, mpq(1)):
+            if gap < NARROW * max(high, mpq(1)):
                 return self._settle(simplest_between(self.lower, high))
-            status, found, reason = self._ask(self.lower + gap / 2, strict=False)
+            # The simplest number near the middle: bounds of many digits slow everything down.
+            limit = simplest_between(self.lower + gap * 3 / 8, self.lower + gap * 5 / 8)
+            status, found, reason = self._ask(limit, strict=False)
             if status == "sat" and found is not None:
                 self._better(found)
             elif status == "unsat":
-                self._raise(self.lower + gap / 2)
+                self._raise(limit)
             else:
                 return self._end(reason)
 
+    @staticmethod
+    def _rational_above(loss: Value) -> Rational:
+        return loss if isinstance(loss, mpq) else loss.bounds(64)[1]
+
     def _settle(self, guess: Rational) -> Outcome:
-        """Try to prove that ``guess`` is the minimum: attained, and nothing below."""
+        """Try to prove that ``guess``, else the incumbent, is the minimum: nothing lies below."""
+        assert self.best is not None
         status, found, reason = self._ask(guess, strict=False)
         if status == "sat" and found is not None:
             self._better(found)
-        status, _, reason = self._ask(guess, strict=True)
-        if status == "unsat":
+        elif status == "unsat":
             self._raise(guess)
+        finite = self.problem.assignments is not None
+        while isinstance(self.best.loss, mpq) and self.lower < self.best.loss:
+            status, found, reason = self._ask(self.best.loss, strict=True)
+            if status == "unsat":
+                self._raise(self.best.loss)
+            elif status == "sat" and found is not None:
+                self._better(found)
+            if status != "sat" or not finite:
+                break
         return self._end(reason or "the exact minimum was not found, only enclosed")

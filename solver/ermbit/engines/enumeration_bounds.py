@@ -8,12 +8,21 @@ edges, whatever the number of samples.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, log10
+from math import log10
 
+import numpy as np
+
+from ermbit.engines.enumeration_program import (
+    Activate,
+    Choose,
+    Group,
+    Plan,
+    Register,
+    reads_any,
+    written,
+)
 from ermbit_encodings.integer_form import IntegerForm, IntegerNeuron, IntegerTerm
 from ermbit_encodings.ranges import Range, activation_range, parameter_ranges
-
-from ermbit.engines.enumeration_plan import Choose, Plan
 
 BIT_LIMIT = 20_000
 """Numbers of more bits than this are left to other engines."""
@@ -39,16 +48,14 @@ class Bounds:
 
     @property
     def dtype(self) -> type:
-        """``numpy`` type that holds all of it with a factor 2 to spare, named by its module."""
-        import numpy as np
-
+        """The ``numpy`` element type that holds all of it with a factor 2 to spare."""
         if self.magnitude < 2**30:
             return np.int32
         return np.int64 if self.magnitude < 2**62 else object
 
 
-def enumeration_bounds(form: IntegerForm) -> Bounds | None:
-    """Bounds of a form, or ``None`` if they pass :data:`BIT_LIMIT`."""
+def enumeration_bounds(form: IntegerForm, bit_limit: int = BIT_LIMIT) -> Bounds | None:
+    """Bounds of a form, or ``None`` if they pass a number of bits."""
     parameters = parameter_ranges(form)
     columns = list(zip(*form.inputs, strict=True)) or [(0,)] * len(form.input_scales)
     signals: list[Range] = [(min(column), max(column)) for column in columns]
@@ -71,7 +78,7 @@ def enumeration_bounds(form: IntegerForm) -> Bounds | None:
         magnitude = max(magnitude, sum(_size(t) for t in [*terms, *bias]))
         largest = max(1, _size(z))
         degree = max(1, len(neuron.coefficients) - 1)
-        if largest.bit_length() * degree > BIT_LIMIT:
+        if largest.bit_length() * degree > bit_limit:
             return None
         reached = _reached(neuron, z)
         pieces[neuron.node] = reached
@@ -87,7 +94,7 @@ def enumeration_bounds(form: IntegerForm) -> Bounds | None:
             count = min(count, len(reached))
         values[neuron.node] = min(count, z[1] - z[0] + 1)
     magnitude = max(magnitude, _loss_size(form, signals))
-    return None if magnitude.bit_length() > BIT_LIMIT else Bounds(magnitude, pieces, values)
+    return None if magnitude.bit_length() > bit_limit else Bounds(magnitude, pieces, values)
 
 
 def _size(r: Range) -> int:
@@ -142,55 +149,45 @@ def enumeration_work(form: IntegerForm, plan: Plan, bounds: Bounds) -> float:
     most c^N), equal tables as multisets; merging of equal states is not foreseen.
     """
     samples = len(form.inputs)
-    rows, work = 0.0, 0.0
-    level: dict[int, int] = {}
-    varying: set[tuple[str, int]] = set()
-    total = -inf
-
-    def spend(amount: float) -> None:
-        nonlocal total
-        top = max(total, amount)
-        total = top + log10(10 ** (total - top) + 10 ** (amount - top))
-
     per_row = log10(4 * samples * (1 + len(form.outputs)))
+    rows, work = 0.0, log10(1 + len(form.neurons) * samples)
+    places: dict[int, int] = {}
+    varying: set[Register] = set()
     pc = 0
     while pc < len(plan.program):
-        group = plan.groups.get(pc)
+        group, instruction = plan.groups.get(pc), plan.program[pc]
         if group is not None:
-            sizes = [log10(len(plan.domains[p])) for p in group.choices]
-            raw = sum(sizes)
+            size = sum(log10(len(plan.domains[p])) for p in group.choices)
             depends = bool(group.inputs & varying)
-            spend((rows if depends else 0.0) + raw + per_row)
+            work = _log_sum(work, (rows if depends else 0.0) + size + per_row)
             if not depends or plan.groups_from(pc) > 1:
-                raw = min(raw, _distinct(plan, group.start, group.end, bounds, samples))
-            place = 1 if group.mate is None else level.get(group.mate, 1) + 1
-            level[pc] = place
+                size = _distinct(plan, group, bounds, samples)
             # The m-th equal table multiplies the number of multisets by (K + m - 1) / m.
-            rows += raw if raw > 15 else log10((10**raw + place - 1) / place)
+            place = places[pc] = 1 if group.mate is None else places[group.mate] + 1
+            rows += size - log10(place) if size > 15 else log10((10**size + place - 1) / place)
             varying.update(register for register, _ in group.outputs)
             pc = group.end
         else:
-            instruction = plan.program[pc]
             if isinstance(instruction, Choose):
                 rows += log10(len(plan.domains[instruction.parameter]))
-                varying.add(("p", instruction.parameter))
-            elif any(("a", t.source) in varying or ("p", t.parameter) in varying
-                     for t in getattr(instruction, "terms", ())) or (
-                         ("z", instruction.node) in varying):
-                varying |= {("z", instruction.node), ("a", instruction.node)}
+            if reads_any(instruction, varying):
+                varying.add(written(instruction))
             pc += 1
-        spend(rows + per_row)
-    work = max(total, log10(1 + len(form.neurons) * samples))
+        work = _log_sum(work, rows + per_row)
     return work + (log10(OBJECT_FACTOR) if bounds.dtype is object else 0.0)
 
 
-def _distinct(plan: Plan, start: int, end: int, bounds: Bounds, samples: int) -> float:
+def _log_sum(a: float, b: float) -> float:
+    top = max(a, b)
+    return top + log10(10 ** (a - top) + 10 ** (b - top))
+
+
+def _distinct(plan: Plan, group: Group, bounds: Bounds, samples: int) -> float:
     """log10 of a bound on the number of different results of a group."""
-    result, node = 0.0, None
-    for instruction in plan.program[start:end]:
+    result = 0.0
+    for instruction in plan.program[group.start : group.end]:
         if isinstance(instruction, Choose):
             result += log10(len(plan.domains[instruction.parameter]))
-        elif not hasattr(instruction, "terms"):
-            node = instruction.node
-            result = min(result, samples * log10(bounds.values[node]))
+        elif isinstance(instruction, Activate):
+            result = min(result, samples * log10(bounds.values[instruction.node]))
     return result

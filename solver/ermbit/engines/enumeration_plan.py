@@ -1,17 +1,10 @@
-"""How to enumerate a finite problem: a straight-line program with nondeterministic choices.
+"""The enumeration program of a scaled-integer form.
 
-Registers hold what is known on all samples: the value of a parameter (``p``), a partial
-pre-activation (``z``), a neuron's output (``a``). The program chooses parameters one at a time and
-adds up terms; a register is dropped after its last use. Assignments that agree on all live
-registers are interchangeable from there on, which is what merging them relies on: hidden units
-matter only through their vectors on the data (docs/theory.md E1, E6).
-
-A *group* is the stretch of the program that belongs to one neuron. Where all that it reads is fixed,
-its results form a table that is made once. A neuron with a single reader, or read by
-outputs only, is *folded*: its group ends with its contributions to the readers' sums.
-
-Groups with equal tables are taken in non-decreasing table order: contributions commute, and outputs
-of interchangeable neurons may be sorted (docs/theory.md B2, B3).
+A *group* is the stretch of the program that belongs to one neuron. Where all that it reads is
+fixed, its results form a table that is made once. A neuron with a single reader, or read by outputs
+only, is *folded*: its group ends with its contributions to the readers' sums. Groups with equal
+tables are taken in non-decreasing table order: contributions commute, and outputs of
+interchangeable neurons may be sorted (docs/theory.md B2, B3).
 """
 
 from __future__ import annotations
@@ -20,89 +13,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from ermbit.engines.enumeration_program import (
+    Activate,
+    Add,
+    Choose,
+    Group,
+    Instruction,
+    Plan,
+    Register,
+    written,
+)
 from ermbit_encodings.integer_form import IntegerForm, IntegerNeuron, IntegerTerm, integer_domain
 from ermbit_encodings.symmetry import Symmetry
 
-Register: TypeAlias = tuple[str, int]
 Token: TypeAlias = tuple[int, int]
 """A use of an entry: (node, position among its terms), or (node, −1) for its bias."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choose:
-    """Branch over all values of a parameter."""
-
-    parameter: int
-
-
-@dataclass(frozen=True, slots=True)
-class Add:
-    """Add terms to a neuron's partial pre-activation, or take the maximum with them."""
-
-    node: int
-    terms: tuple[IntegerTerm, ...]
-    maximum: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Activate:
-    """The neuron's output from its complete pre-activation."""
-
-    node: int
-
-
-Instruction: TypeAlias = Choose | Add | Activate
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One neuron's stretch of the program; it contains at least one choice.
-
-    Attributes:
-        start, end: instructions start ≤ pc < end.
-        node: the neuron.
-        inputs: registers it reads and does not make; an accumulated result is not among them.
-        outputs: what it leaves behind: register and ``set``, ``sum`` or ``max``, which says how it
-            is combined with what is there.
-        choices: the parameters it chooses, all of them used nowhere else.
-        signature: equal for groups that have equal tables wherever both have one.
-        mate: start of an earlier group of the same signature whose table position must not exceed
-            this one's, or ``None``.
-    """
-
-    start: int
-    end: int
-    node: int
-    inputs: frozenset[Register]
-    outputs: tuple[tuple[Register, str], ...]
-    choices: tuple[int, ...]
-    signature: object
-    mate: int | None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The program with its groups.
-
-    Attributes:
-        program: the instructions.
-        groups: by their start.
-        followed: starts of the groups that are some other group's mate.
-        death: last instruction that touches a register; absent for the outputs.
-        remaining: by instruction, the number of assignments still to choose from there on.
-        domains: by parameter, its integer values; a parameter that is never chosen keeps the first.
-    """
-
-    program: tuple[Instruction, ...]
-    groups: dict[int, Group]
-    followed: frozenset[int]
-    death: dict[Register, int]
-    remaining: tuple[int, ...]
-    domains: tuple[tuple[int, ...], ...]
-
-    def groups_from(self, pc: int) -> int:
-        """How many groups start at an instruction or after it."""
-        return sum(start >= pc for start in self.groups)
 
 
 def enumeration_plan(form: IntegerForm, symmetries: Iterable[Symmetry]) -> Plan:
@@ -116,7 +41,7 @@ def enumeration_plan(form: IntegerForm, symmetries: Iterable[Symmetry]) -> Plan:
     return _Planner(form, domains).plan(symmetries)
 
 
-def neuron_tokens(neuron: IntegerNeuron) -> list[Token]:
+def _neuron_tokens(neuron: IntegerNeuron) -> list[Token]:
     """Uses of entries by one neuron, the bias first."""
     bias = [] if neuron.bias is None else [(neuron.node, -1)]
     return bias + [(neuron.node, k) for k in range(len(neuron.terms))]
@@ -138,7 +63,7 @@ class _Planner:
         needed = self._needed()
         children: dict[int, list[int]] = {}
         for node in needed:
-            for token in neuron_tokens(self.neurons[node]):
+            for token in _neuron_tokens(self.neurons[node]):
                 term = self._term(token)
                 self.uses.setdefault(term.parameter, set()).add(token)
                 if term.source >= 0 and node not in children.setdefault(term.source, []):
@@ -162,13 +87,13 @@ class _Planner:
                     done.update(tokens)
             mine = [
                 token
-                for token in neuron_tokens(self.neurons[node])
+                for token in _neuron_tokens(self.neurons[node])
                 if token not in done and self._term(token).source not in folded
             ]
             outgoing = [
                 token
                 for child in (children[node] if node in folded else ())
-                for token in neuron_tokens(self.neurons[child])
+                for token in _neuron_tokens(self.neurons[child])
                 if self._term(token).source == node
             ]
             self._group(node, mine, True, outgoing)
@@ -198,7 +123,7 @@ class _Planner:
         inputs = len(self.form.input_scales)
         tokens = [
             token
-            for token in neuron_tokens(neuron)
+            for token in _neuron_tokens(neuron)
             if self._term(token).source < inputs and not (token[1] < 0 and neuron.kind == "max")
         ]
         own = set(tokens)
@@ -230,7 +155,7 @@ class _Planner:
                 (("z", n), "max" if self.neurons[n].kind == "max" else "sum") for n in results
             )
             self._register(start, node, accumulated or ((("a", node), "set"),))
-        self.made.update(_written(i) for i in self.program[start:])
+        self.made.update(written(i) for i in self.program[start:])
 
     def _choose(self, parameter: int) -> None:
         if parameter >= 0 and parameter not in self.chosen:
@@ -263,14 +188,14 @@ class _Planner:
         for instruction in self.program[start:]:
             reads = self._reads(instruction, self.made | made)
             inputs |= reads - made - accumulated
-            made.add(_written(instruction))
+            made.add(written(instruction))
         for register in (("z", node), ("a", node)):
             if register not in inputs and register not in accumulated:
                 names[register] = f"own {register[0]}"
         for instruction in self.program[start:]:
-            written = names.get(_written(instruction), _written(instruction))
+            result = names.get(written(instruction), written(instruction))
             if isinstance(instruction, Choose):
-                words.append((written, self.domains[instruction.parameter]))
+                words.append((result, self.domains[instruction.parameter]))
             elif isinstance(instruction, Activate):
                 n = self.neurons[node]
                 words.append((n.kind, n.breakpoints, n.pieces, n.coefficients))
@@ -283,7 +208,7 @@ class _Planner:
                     )
                     for t in instruction.terms
                 )
-                words.append((written, terms, instruction.maximum))
+                words.append((result, terms, instruction.maximum))
         words.append(frozenset(names.get(r, r) for r in inputs))
         results = tuple((names.get(r, r), how) for r, how in outputs)
         self.groups[start] = Group(
@@ -332,7 +257,7 @@ class _Planner:
     def _finished(self) -> Plan:
         death: dict[Register, int] = {("a", i): -1 for i in range(len(self.form.input_scales))}
         for pc, instruction in enumerate(self.program):
-            for register in {_written(instruction), *self._reads(instruction, set())}:
+            for register in {written(instruction), *self._reads(instruction, self.made)}:
                 death[register] = pc
         for group in self.groups.values():
             if group.mate is not None:
@@ -353,9 +278,3 @@ class _Planner:
             tuple(reversed(remaining)),
             self.domains,
         )
-
-
-def _written(instruction: Instruction) -> Register:
-    if isinstance(instruction, Choose):
-        return ("p", instruction.parameter)
-    return ("a" if isinstance(instruction, Activate) else "z", instruction.node)

@@ -7,17 +7,17 @@ may be algebraic and are then verified as such, after an attempt to find rationa
 
 from __future__ import annotations
 
+from ermbit.engines.descent import Descent
+from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.mixed_search import MixedSolver, search
+from ermbit.engines.rounding import rational_nearby
+from ermbit.engines.z3_backend import Z3Program
 from ermbit_encodings.mixed import NotLinearError, encode_mixed
 from ermbit_encodings.mixed.parameters import LISTED_LIMIT
+from ermbit_encodings.mixed.program import MixedProgram, degree
 from ermbit_encodings.probe import linearity_obstacle
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.relaxation import real_relaxation
-
-from ermbit.engines.descent import Descent
-from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
-from ermbit.engines.mixed_search import search
-from ermbit.engines.rounding import rational_nearby
-from ermbit.engines.z3_backend import Z3Program
 
 SIZE_LIMIT = 100_000
 """Largest number of edges times samples that is encoded."""
@@ -38,10 +38,8 @@ class NraEngine(Engine):
         if obstacle is not None:
             return Capability(False, False, obstacle)
         cost = 3.0 + size**0.5 / 10
-        if relaxed is not problem:
-            return Capability(
-                True, False, "real relaxation of large domains: unsat carries over", cost
-            )
+        if relaxed is not problem and task == "decide":
+            return Capability(True, True, "real relaxation, refined to the finite domains", cost)
         if task == "minimize" and problem.integer is None:
             return Capability(True, False, "encloses the minimum over the reals", cost)
         return Capability(True, True, "polynomial constraints over the reals", cost)
@@ -52,11 +50,16 @@ class NraEngine(Engine):
             return Outcome("unsat", reason="losses are never negative")
         relaxed = real_relaxation(problem, LISTED_LIMIT)
         try:
-            encoding = encode_mixed(relaxed, products=True, exact_fit=threshold == 0)
+            encoding = encode_mixed(
+                relaxed,
+                products=True,
+                exact_fit=threshold == 0,
+                homogenise=relaxed is problem,
+            )
         except NotLinearError as error:
             return Outcome("unknown", reason=str(error))
         encoding.objective.bound(encoding.program, encoding.budget(threshold))
-        solver = Z3Program(encoding.program, budget, linear=encoding.program.is_linear)
+        solver = self.solver(encoding.program, budget)
         status, found, reason = search(solver, encoding, problem, threshold, strict=False)
         if status == "sat" and found is not None:
             values = rational_nearby(problem.instance, found.values, threshold)
@@ -68,8 +71,17 @@ class NraEngine(Engine):
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         relaxed = real_relaxation(problem, LISTED_LIMIT)
         try:
-            encoding = encode_mixed(relaxed, products=True)
+            encoding = encode_mixed(relaxed, products=True, homogenise=relaxed is problem)
         except NotLinearError as error:
             return Outcome("unknown", reason=str(error))
-        linear = encoding.program.is_linear
-        return Descent(problem, encoding, budget, report, linear=linear).run()
+        if encoding.program.is_linear:
+            # Only the objective may have products: as rows they pick the right solver.
+            terms = encoding.objective.terms
+            name = encoding.program.name
+            terms[:] = [term if degree(term) <= 1 else name(term) for term in terms]
+        solver = self.solver(encoding.program, budget)
+        return Descent(problem, encoding, solver, budget, report).run()
+
+    def solver(self, program: MixedProgram, budget: Budget) -> MixedSolver:
+        """The solver that decides the program."""
+        return Z3Program(program, budget, linear=program.is_linear)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from ermbit_instances.errors import UsageError
-
 from ermbit.engines.engine import Engine
+from ermbit_instances.errors import UsageError
 
 _ENGINES: dict[str, str] = {
     "exhaustive": "ermbit.engines.exhaustive:ExhaustiveEngine",
     "sat": "ermbit.engines.sat:SatEngine",
     "smt": "ermbit.engines.smt:SmtEngine",
     "nra": "ermbit.engines.nra:NraEngine",
+    "coverings": "ermbit.engines.coverings:CoveringsEngine",
 }
 
 NAMES: tuple[str, ...] = tuple(_ENGINES)

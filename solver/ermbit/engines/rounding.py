@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from gmpy2 import mpq
 
+from ermbit.verifier.verify import exact_loss
 from ermbit_instances.certificate import Value
 from ermbit_instances.instance import Instance
 from ermbit_instances.rational import Rational, simplest_between
-from ermbit.verifier.verify import exact_loss
 
 PRECISIONS = (4, 8, 16, 32, 64)
 """Bits after the point that are kept, one attempt each."""

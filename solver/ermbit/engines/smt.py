@@ -7,12 +7,7 @@ with one output, networks of steps. The solver decides over exact rationals thro
 
 from __future__ import annotations
 
-from ermbit_encodings.mixed import MixedEncoding, NotLinearError, encode_mixed
-from ermbit_encodings.mixed.parameters import LISTED_LIMIT
-from ermbit_encodings.probe import linearity_obstacle
-from ermbit_encodings.problem import Problem
-from ermbit_encodings.relaxation import real_relaxation
-
+from ermbit.engines.descent import Descent
 from ermbit.engines.engine import (
     Budget,
     Capability,
@@ -21,9 +16,13 @@ from ermbit.engines.engine import (
     Report,
     Task,
 )
-from ermbit.engines.descent import Descent
 from ermbit.engines.mixed_search import Candidate, search
 from ermbit.engines.z3_backend import Z3Program
+from ermbit_encodings.mixed import MixedEncoding, NotLinearError, encode_mixed
+from ermbit_encodings.mixed.parameters import LISTED_LIMIT
+from ermbit_encodings.probe import linearity_obstacle
+from ermbit_encodings.problem import Problem
+from ermbit_encodings.relaxation import real_relaxation
 
 SIZE_LIMIT = 2_000_000
 """Largest number of edges times samples that is encoded."""
@@ -40,11 +39,12 @@ class SmtEngine(Engine):
         size = problem.instance.network.edge_count * len(problem.samples.rows)
         if size > SIZE_LIMIT:
             return Capability(False, False, f"{size} edges times samples are too many")
+        plain = relaxed is problem or _is_plain(relaxed)
         obstacle = linearity_obstacle(relaxed, products=False)
         if obstacle is not None:
             return Capability(False, False, f"not linear: {obstacle}")
         cost = 1.0 + size**0.5 / 30
-        if relaxed is not problem:
+        if not plain:
             return Capability(
                 True, False, "real relaxation of large domains: unsat carries over", cost
             )
@@ -62,7 +62,8 @@ class SmtEngine(Engine):
             return Outcome("unsat", reason="losses are never negative")
         relaxed = real_relaxation(problem, LISTED_LIMIT)
         try:
-            encoding = encode_mixed(relaxed, exact_fit=threshold == 0)
+            plain = relaxed is not problem and _is_plain(relaxed)
+            encoding = encode_mixed(relaxed, exact_fit=threshold == 0, homogenise=not plain)
         except NotLinearError as error:
             return Outcome("unknown", reason=f"not linear: {error}")
         encoding.objective.bound(encoding.program, encoding.budget(threshold))
@@ -73,10 +74,17 @@ class SmtEngine(Engine):
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         relaxed = real_relaxation(problem, LISTED_LIMIT)
         try:
-            encoding = encode_mixed(relaxed)
+            plain = relaxed is not problem and _is_plain(relaxed)
+            encoding = encode_mixed(relaxed, homogenise=not plain)
         except NotLinearError as error:
             return Outcome("unknown", reason=f"not linear: {error}")
-        return Descent(problem, encoding, budget, report, linear=True).run()
+        solver = Z3Program(encoding.program, budget, linear=True)
+        return Descent(problem, encoding, solver, budget, report).run()
+
+
+def _is_plain(relaxed: Problem) -> bool:
+    """A relaxation that is linear without homogenising: its solutions can be refined."""
+    return linearity_obstacle(relaxed, products=False, homogenise=False) is None
 
 
 def _squared(problem: Problem) -> bool:

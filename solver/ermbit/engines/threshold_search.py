@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
 from ermbit_encodings.integer_form import IntegerForm
 from ermbit_instances.certificate import Value
-
-from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
 
 Decide = Callable[[int | None], tuple[str, tuple[int, ...] | None]]
 """Decide total ≤ budget (``None``: any θ at all): ("sat", integer parameters), ("unsat", None)

@@ -13,10 +13,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ermbit_encodings.integer_form import IntegerForm, IntegerTerm
-
 from ermbit.engines.enumeration_bounds import Bounds
-from ermbit.engines.enumeration_plan import Activate, Add, Choose, Instruction, Plan, Register
+from ermbit.engines.enumeration_program import (
+    Activate,
+    Add,
+    Choose,
+    Instruction,
+    Plan,
+    Register,
+)
+from ermbit_encodings.integer_form import IntegerForm, IntegerTerm
 
 Array: TypeAlias = NDArray[Any]
 Registers: TypeAlias = dict[Register, Array]
@@ -102,9 +108,9 @@ class VectorEvaluator:
         (_, slope, intercept), *others = self.bounds.pieces[node]
         if others == [(0, 1, 0)] and (slope, intercept) == (0, 0):
             return np.maximum(z, 0)
-        value = z * slope + intercept
+        value = _line(z, slope, intercept)
         for start, slope, intercept in others:
-            value = np.where(z >= start, z * slope + intercept, value)
+            value = np.where(z >= start, _line(z, slope, intercept), value)
         return value
 
     def losses(self, registers: Registers, first: int, last: int) -> Array:
@@ -147,5 +153,13 @@ class VectorEvaluator:
                 best = np.maximum(best, f)
             score = outputs[label] - best
         if loss == "hinge":
-            return np.maximum(self.form.scale - score, 0)
+            short: Array = np.maximum(self.form.scale - score, 0)
+            return short
         return np.asarray(score < self.form.margin).astype(self.dtype)
+
+
+def _line(z: Array, slope: int, intercept: int) -> Array:
+    if slope == 0:
+        return np.full_like(z, intercept)
+    sloped = z if slope == 1 else z * slope
+    return sloped if intercept == 0 else sloped + intercept

@@ -5,11 +5,10 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
-from ermbit_encodings.problem import Problem
-from ermbit_instances.errors import ErmbitError, InternalError
-
 from ermbit.engines.engine import Budget, Engine, Outcome, Task
 from ermbit.processes.target import MEMORY, Report, one_line, reason_of
+from ermbit_encodings.problem import Problem
+from ermbit_instances.errors import ErmbitError, InternalError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,16 @@ from typing import Any, Literal
 
 from gmpy2 import mpq, mpz
 
+from ermbit.engines.engine import Budget
 from ermbit_encodings.mixed.program import MixedProgram, Polynomial, Relation
 from ermbit_instances.certificate import Value
 from ermbit_instances.rational import Rational
 
-from ermbit.engines.engine import Budget
+PB_LIMIT = 2**31 - 1
+"""Largest coefficient of z3's pseudo-Boolean constraints."""
+
+TIMEOUT_LIMIT = 2**31
+"""Longest timeout that z3 can be given, in milliseconds."""
 
 
 class Z3Program:
@@ -38,6 +43,7 @@ class Z3Program:
         self._bools: list[Any] = [None]
         self._reals: list[Any] = []
         self._done = [0, 0, 0]
+        self._levels: list[list[int]] = []
         self.sync()
 
     def sync(self) -> None:
@@ -64,8 +70,13 @@ class Z3Program:
 
     def at_most(self, weights: Sequence[int], literals: Sequence[int], bound: int) -> Any:
         """Σ weights·literals ≤ bound."""
+        z3 = self._z3
         pairs = [(self.literal(p), w) for w, p in zip(weights, literals, strict=True)]
-        return self._z3.PbLe(pairs, bound)
+        # The nonlinear solver gives up on pseudo-Boolean constraints.
+        if self._linear and max((bound, *weights)) <= PB_LIMIT:
+            return z3.PbLe(pairs, bound)
+        terms = [z3.If(p, z3.RealVal(w), z3.RealVal(0)) for p, w in pairs]
+        return z3.Sum(terms) <= z3.RealVal(bound)
 
     def atom(self, polynomial: Polynomial, relation: Relation) -> Any:
         """polynomial ⋈ 0."""
@@ -97,17 +108,27 @@ class Z3Program:
         if remaining is not None:
             if remaining <= 0:
                 return "unknown"
-            self.solver.set("timeout", max(1, int(remaining * 1000)))
+            self.solver.set("timeout", min(max(1, int(remaining * 1000)), TIMEOUT_LIMIT))
         answer = str(self.solver.check(*assumptions))
         if answer == "sat":
             return "sat"
         return "unsat" if answer == "unsat" else "unknown"
 
+    @property
+    def reason(self) -> str:
+        """Why the last check was unknown."""
+        if self._budget.expired:
+            return "stopped at the deadline"
+        return f"z3 gave up: {self.solver.reason_unknown()}"
+
     def push(self) -> None:
+        self._levels.append(list(self._done))
         self.solver.push()
 
     def pop(self) -> None:
+        """Undo to the last push; what :meth:`sync` asserted since is asserted again when asked."""
         self.solver.pop()
+        self._done = self._levels.pop()
 
     def add(self, *constraints: Any) -> None:
         self.solver.add(*constraints)
@@ -150,7 +171,7 @@ def _algebraic(value: Any) -> Value:
     # approx(k) lies within 10^-k of the number; widen until exactly one root is inside.
     digits = 10
     while True:
-        centre: Rational = number(value.approx(digits))  # type: ignore[assignment]
+        centre: Rational = number(value.approx(digits))
         radius = mpq(1, 10**digits)
         try:
             return algebraic(integers, centre - radius, centre + radius)

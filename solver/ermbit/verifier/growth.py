@@ -3,7 +3,9 @@
 Let Q be the least common multiple of all denominators that occur in data, parameters and
 constants. Then every value met is an integer over Q^e, where the exponent e adds up in products
 and is the largest one in sums. With a bound for the integer part this bounds the size of every
-value, at no cost even where the numbers themselves would not fit into any memory.
+value, at no cost even where the numbers themselves would not fit into any memory. Sizes past
+:data:`LARGEST` count as that: in a deep polynomial network even the *number of bits* has too many
+digits to write out.
 """
 
 from __future__ import annotations
@@ -15,9 +17,13 @@ from typing import Any
 
 from gmpy2 import mpq
 
+from ermbit_instances.activation import Activation
 from ermbit_instances.instance import Instance
 from ermbit_instances.network import Entry, Neuron
 from ermbit_instances.rational import Rational
+
+LARGEST = 2**64
+"""Exponents and magnitudes are cut off here; no number of that many bits can be built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +34,14 @@ class Size:
     magnitude: int
 
     def __mul__(self, other: Size) -> Size:
-        return Size(self.exponent + other.exponent, self.magnitude + other.magnitude)
+        return _capped(self.exponent + other.exponent, self.magnitude + other.magnitude)
 
     def power(self, k: int) -> Size:
-        return Size(k * self.exponent, k * self.magnitude)
+        return _capped(k * self.exponent, k * self.magnitude)
+
+
+def _capped(exponent: int, magnitude: int) -> Size:
+    return Size(min(exponent, LARGEST), min(magnitude, LARGEST))
 
 
 _ONE = Size(0, 1)
@@ -58,7 +68,10 @@ def _sum_of(sizes: Sequence[Size]) -> Size:
 
 
 def output_bits(instance: Instance, values: Sequence[Any]) -> int:
-    """A bound on the bits of any numerator or denominator met in evaluating the instance.
+    """A bound on the bits of any numerator or denominator met in evaluating the network.
+
+    Losses come on top: a residual has the bits of an output and of its target, ``squared`` doubles
+    them, and a sum over samples has all their denominators. Never more than :data:`LARGEST`.
 
     An algebraic value counts as an integer with the bits of its written form: its field's degree
     is bounded separately.
@@ -75,16 +88,25 @@ def output_bits(instance: Instance, values: Sequence[Any]) -> int:
         activation = neuron.activation
         for group in (activation.slopes, activation.intercepts, activation.coefficients):
             denominators.update(int(v.denominator) for v in group)
-    unit = lcm(*denominators).bit_length()
+    unit = _common_bits(denominators)
     signals = [
         _any_of(_size(row[i]) for row in instance.data.x) for i in range(network.input_count)
     ]
     largest = 1
     for neuron in network.neurons:
-        size = _neuron(neuron, signals, sizes)
-        largest = max(largest, size.exponent * unit + size.magnitude)
-        signals.append(size)
-    return largest
+        z = _pre_activation(neuron, signals, sizes)
+        a = _output(neuron.activation, z)
+        # Steps forget how long their arguments were, yet those have been computed.
+        for size in (z, a):
+            largest = max(largest, size.exponent * unit + size.magnitude)
+        signals.append(a)
+    return min(largest, LARGEST)
+
+
+def _common_bits(denominators: Iterable[int]) -> int:
+    """A bound on the bits of the least common multiple, which is formed only if it is short."""
+    total = sum(d.bit_length() for d in denominators)
+    return total if total > 2**18 else lcm(*denominators).bit_length()
 
 
 def _entry(entry: Entry, sizes: Sequence[Size]) -> Size:
@@ -95,15 +117,17 @@ def _entry(entry: Entry, sizes: Sequence[Size]) -> Size:
     return _size(entry.scale) * sizes[entry.parameter]
 
 
-def _neuron(neuron: Neuron, signals: Sequence[Size], sizes: Sequence[Size]) -> Size:
+def _pre_activation(neuron: Neuron, signals: Sequence[Size], sizes: Sequence[Size]) -> Size:
     terms = [
         _entry(entry, sizes) * signals[source]
         for source, entry in zip(neuron.sources, neuron.weights, strict=True)
     ]
     if neuron.bias is not None:
         terms.append(_entry(neuron.bias, sizes))
-    z = _sum_of(terms) if terms else _ONE
-    activation = neuron.activation
+    return _sum_of(terms) if terms else _ONE
+
+
+def _output(activation: Activation, z: Size) -> Size:
     if activation.kind == "max":
         return z
     if activation.kind == "polynomial":

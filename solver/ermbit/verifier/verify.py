@@ -13,6 +13,8 @@ from typing import Any
 
 from gmpy2 import mpq
 
+from ermbit.verifier.evaluate import BitTrace, LayerBits, evaluate_sample
+from ermbit.verifier.growth import output_bits
 from ermbit_instances.certificate import (
     Certificate,
     Value,
@@ -22,9 +24,6 @@ from ermbit_instances.certificate import (
 )
 from ermbit_instances.instance import Instance
 from ermbit_instances.rational import Rational, write_rational
-
-from ermbit.verifier.evaluate import BitTrace, LayerBits, evaluate_sample
-from ermbit.verifier.growth import output_bits
 
 EXACT_BITS_LIMIT = 2**28
 """Largest size, in bits, of a number that the exact evaluation may build (32 MiB a number)."""

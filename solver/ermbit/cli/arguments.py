@@ -1,0 +1,60 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+from ermbit.options import SEARCH, Option
+from ermbit_instances.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, raised as :class:`UsageError`."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def add_instance(parser: argparse.ArgumentParser) -> None:
+    """INSTANCE and --allow-external-data."""
+    parser.add_argument("instance", metavar="INSTANCE", help="the instance file, NAME.erm.json")
+    parser.add_argument(
+        "--allow-external-data",
+        action="store_true",
+        help="accept data files outside the folder of the instance",
+    )
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """The options of a search, and --verbose."""
+    for option in SEARCH:
+        default = option.otherwise if option.default is None else option.default
+        parser.add_argument(
+            f"--{option.name}",
+            metavar=option.unit,
+            default=option.default,
+            type=_reader(option),
+            help=f"{option.help} (default: {default})",
+        )
+    parser.add_argument(
+        "--verbose", action="store_true", help="log the steps of the search on standard error"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object on standard output"
+    )
+
+
+def _reader(option: Option) -> Any:
+    def read(text: str) -> Any:
+        try:
+            return option.read(text)
+        except UsageError as error:
+            # argparse names the option itself.
+            raise argparse.ArgumentTypeError(str(error).removeprefix(f"{option.name}: ")) from None
+
+    return read

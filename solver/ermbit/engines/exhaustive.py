@@ -1,0 +1,214 @@
+"""Exhaustive enumeration: complete wherever all domains are finite and small enough.
+
+Any architecture, activation, loss and sharing. Hidden units enter through the different vectors of
+outputs that they can produce on the data, interchangeable ones as multisets (docs/theory.md E1,
+E6); everything is evaluated exactly, many assignments at a time (E7). What is reported has been
+recomputed by the plain integer evaluation of the form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from math import log10
+from typing import Any, ClassVar, NoReturn
+
+from ermbit.engines.engine import (
+    Budget,
+    Capability,
+    Engine,
+    Incumbent,
+    LowerBound,
+    Outcome,
+    Report,
+    Task,
+)
+from ermbit.engines.enumeration_bounds import (
+    BIT_LIMIT,
+    Bounds,
+    enumeration_bounds,
+    enumeration_work,
+)
+from ermbit.engines.enumeration_plan import enumeration_plan
+from ermbit.engines.enumeration_program import Plan
+from ermbit.engines.enumeration_search import Search
+from ermbit_encodings.finite_form import VALUE_LIMIT, finite_problem
+from ermbit_encodings.integer_form import IntegerForm
+from ermbit_encodings.problem import Problem
+from ermbit_instances.errors import InternalError
+
+WORK_LIMIT = 1e12
+"""Largest estimated number of elementary array operations that is taken on (some minutes)."""
+
+PARAMETER_LIMIT, EDGE_LIMIT, VALUES_LIMIT = 200, 20_000, 2**17
+"""Free parameters, edges, and values of one domain beyond which nothing is estimated."""
+
+FROZEN_EDGE_LIMIT, FROZEN_BIT_LIMIT = 10**6, 10**6
+"""Edges and bits of numbers beyond which not even a network without parameters is evaluated."""
+
+OPERATIONS_PER_SECOND = 1e9
+"""Of the estimated ones: most states are given up after a few samples."""
+
+
+class _Ended(Exception):
+    """The search has its answer before visiting every assignment."""
+
+
+class _Expired(Exception):
+    """The time is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    form: IntegerForm
+    plan: Plan
+    bounds: Bounds
+    work: float
+
+
+class ExhaustiveEngine(Engine):
+    """Enumeration of all assignments by tables of distinct activation vectors."""
+
+    name: ClassVar[str] = "exhaustive"
+    summary: ClassVar[str] = "enumerates all parameter assignments (finite domains, small problems)"
+
+    def capability(self, problem: Problem, task: Task) -> Capability:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Capability(False, False, prepared)
+        cost = prepared.work - log10(OPERATIONS_PER_SECOND)
+        count = problem.assignments
+        if not prepared.plan.domains:
+            return Capability(True, True, "no free parameter: one evaluation", cost)
+        if prepared.work > log10(WORK_LIMIT):
+            reason = f"about 10^{prepared.work:.0f} operations are too many"
+            return Capability(False, False, reason, cost)
+        assert count is not None
+        reason = f"{_power(count)} assignments, about 10^{prepared.work:.0f} operations"
+        return Capability(True, True, reason, cost)
+
+    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        form = prepared.form
+        limit = form.budget(problem.threshold)
+        if limit < 0:
+            return Outcome("unsat", reason="losses are never negative")
+        best: list[tuple[int, ...]] = []
+
+        def found(parameters: tuple[int, ...], total: int) -> NoReturn:
+            best.append(_checked(form, parameters, total))
+            raise _Ended
+
+        statistics, finished = self._search(prepared, limit, found, budget)
+        if best:
+            return Outcome("sat", form.values(best[-1]), statistics=statistics)
+        if finished:
+            return Outcome("unsat", reason="every assignment was tried", statistics=statistics)
+        return Outcome("unknown", reason="time limit", statistics=statistics)
+
+    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        form = prepared.form
+        report(LowerBound(form.loss(0)))
+        # Some θ to begin with: the value nearest to zero of every domain.
+        best = tuple(min(values, key=abs) for values in prepared.plan.domains)
+        least = form.total(best)
+        report(Incumbent(form.values(best), form.loss(least)))
+
+        def found(parameters: tuple[int, ...], total: int) -> int:
+            nonlocal best, least
+            best, least = _checked(form, parameters, total), total
+            report(Incumbent(form.values(best), form.loss(least)))
+            if least == 0:
+                raise _Ended
+            return least - 1
+
+        statistics: dict[str, Any] = {}
+        finished = True
+        if least > 0:
+            statistics, finished = self._search(prepared, least - 1, found, budget)
+        if finished or least == 0:
+            report(LowerBound(form.loss(least)))
+            loss = form.loss(least)
+            return Outcome("optimal", form.values(best), loss, statistics=statistics)
+        return Outcome(
+            "feasible", form.values(best), form.loss(0), "time limit", statistics=statistics
+        )
+
+    @staticmethod
+    def _search(
+        prepared: _Prepared,
+        limit: int,
+        found: Callable[[tuple[int, ...], int], int],
+        budget: Budget,
+    ) -> tuple[dict[str, Any], bool]:
+        """Statistics, and whether no assignment that counts was left out."""
+        form, plan = prepared.form, prepared.plan
+        if not form.grids:
+            total = form.total(())
+            with suppress(_Ended):
+                if total <= limit:
+                    found((), total)
+            return {"evaluated": 1}, True
+
+        def check() -> None:
+            if budget.expired:
+                raise _Expired
+
+        finished = True
+        search = Search(form, plan, prepared.bounds, limit, found, check)
+        try:
+            check()
+            search.run()
+        except _Ended:
+            pass
+        except _Expired:
+            finished = False
+        statistics = {
+            "evaluated": search.evaluated,
+            "tables": search.tables,
+            "merged": search.merged,
+            "arithmetic": prepared.bounds.dtype.__name__,
+        }
+        return statistics, finished
+
+    @staticmethod
+    def _prepare(problem: Problem) -> _Prepared | str:
+        """Everything the search needs, or why there is no search."""
+        network = problem.instance.network
+        count, edges = network.parameter_count, network.edge_count
+        if count > PARAMETER_LIMIT:
+            return f"more than {PARAMETER_LIMIT} free parameters"
+        if edges > (EDGE_LIMIT if count else FROZEN_EDGE_LIMIT):
+            return "the network is too large to enumerate"
+        sizes = [parameter.domain.size for parameter in network.parameters]
+        if any(size is None for size in sizes):
+            return "a parameter has infinitely many values"
+        if any(size is not None and size > VALUES_LIMIT for size in sizes):
+            return f"a parameter has more than {VALUES_LIMIT} values"
+        finite = finite_problem(problem)
+        if finite is None:
+            return f"a rational domain has more than {VALUE_LIMIT} values"
+        form = finite.integer
+        if form is None or not form.inputs:
+            return "no integer form"
+        bounds = enumeration_bounds(form, BIT_LIMIT if count else FROZEN_BIT_LIMIT)
+        if bounds is None:
+            return "the numbers are too large"
+        plan = enumeration_plan(form, finite.symmetries if count else ())
+        return _Prepared(form, plan, bounds, enumeration_work(form, plan, bounds))
+
+
+def _checked(form: IntegerForm, parameters: tuple[int, ...], total: int) -> tuple[int, ...]:
+    if form.total(parameters) != total:
+        raise InternalError("the enumeration and the plain evaluation disagree on a loss")
+    return parameters
+
+
+def _power(count: int) -> str:
+    return str(count) if count < 10**6 else f"10^{log10(count):.1f}"

@@ -1,0 +1,98 @@
+"""Which engines are run on a problem, in which order, and why the others are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ermbit.engines import registry
+from ermbit.engines.engine import Capability, Engine, Task
+from ermbit.magnitude import objection
+from ermbit_encodings.problem import Problem
+
+AUTO = "auto"
+CROSS_CHECK = "cross-check"
+
+INLINE_ENGINES = ("exhaustive",)
+"""Engines of plain Python and numpy, which Ctrl-C ends at once: they may run without a process."""
+
+INLINE_COST = -1.0
+"""Largest cost (log10 of seconds) of a run without a process of its own: a tenth of a second is
+what starting one takes."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One engine with what it says about the problem; ``engine`` is ``None`` if it is missing."""
+
+    name: str
+    engine: Engine | None
+    capability: Capability
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run, and what is known of everything else.
+
+    Attributes:
+        candidates: all engines that were asked.
+        entrants: those to be run, in the order of their start.
+        cross_check: all of them run to their end, and are compared.
+    """
+
+    candidates: tuple[Candidate, ...]
+    entrants: tuple[Candidate, ...]
+    cross_check: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Given time and memory, there will be an answer."""
+        return any(entrant.capability.complete for entrant in self.entrants)
+
+    @property
+    def inline(self) -> Candidate | None:
+        """The entrant that is cheap enough to be run in this process before all others."""
+        if not self.entrants or self.cross_check:
+            return None
+        first = self.entrants[0]
+        cheap = first.capability.complete and first.capability.cost <= INLINE_COST
+        return first if cheap and first.name in INLINE_ENGINES else None
+
+    def why_incomplete(self) -> str:
+        """The reason of an ``unknown`` where no engine is complete."""
+        names: dict[str, list[str]] = {}
+        for candidate in self.candidates:
+            names.setdefault(candidate.capability.reason, []).append(candidate.name)
+        reasons = "; ".join(f"{', '.join(who)}: {why}" for why, who in names.items())
+        return f"no complete engine for this instance: {reasons}"
+
+
+def make_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan:
+    """Choose the engines for a problem.
+
+    Complete ones come first, cheapest first; then those that may still find something.
+
+    Raises:
+        UsageError: no engine has that name.
+    """
+    names = registry.NAMES if engine in (AUTO, CROSS_CHECK) else (engine,)
+    too_large = objection(problem)
+    candidates = tuple(_ask(name, problem, task, too_large) for name in names)
+    fit = [c for c in candidates if c.engine is not None and c.capability.applicable]
+    if engine == CROSS_CHECK:
+        fit = [c for c in fit if c.capability.complete]
+    fit.sort(key=lambda c: (not c.capability.complete, c.capability.cost))
+    return Plan(candidates, tuple(fit), engine == CROSS_CHECK)
+
+
+def _ask(name: str, problem: Problem, task: Task, too_large: str | None) -> Candidate:
+    try:
+        engine = registry.engine(name)
+    except ImportError as error:
+        return Candidate(name, None, Capability(False, False, f"cannot be loaded: {error}"))
+    if too_large is not None:
+        return Candidate(name, engine, Capability(False, False, too_large))
+    try:
+        return Candidate(name, engine, engine.capability(problem, task))
+    except (MemoryError, RecursionError):
+        reason = "the instance is too large to be examined"
+        return Candidate(name, engine, Capability(False, False, reason))

@@ -1,0 +1,86 @@
+"""The shipped library: every file loads, every certificate holds, quick statuses are re-derived."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import pytest
+
+from ermbit.engines.engine import Budget, ignore
+from ermbit.engines.registry import engine
+from ermbit.verifier import verify
+from ermbit_encodings.problem import Problem
+from ermbit_instances.activation import NAMES as ACTIVATIONS
+from ermbit_instances.instance import load
+from ermbit_instances.loss import LOSSES, REDUCTIONS
+from ermbit_instances.rational import parse_rational
+
+LIBRARY = Path(__file__).resolve().parent.parent / "instances" / "library"
+QUICK = 7.0
+"""Instances whose enumeration costs at most 10^QUICK operations are decided again here."""
+
+with (LIBRARY / "index.csv").open(newline="", encoding="utf-8") as _stream:
+    ROWS = list(csv.DictReader(_stream))
+
+
+def _ids(row: dict[str, str]) -> str:
+    return row["name"]
+
+
+def test_the_index_names_every_file_once() -> None:
+    listed = [row["file"] for row in ROWS]
+    assert len(listed) == len(set(listed)) >= 40
+    assert sorted(listed) == sorted(p.name for p in LIBRARY.glob("*.erm.json"))
+    certificates = [row["certificate"] for row in ROWS if row["certificate"]]
+    assert sorted(certificates) == sorted(p.name for p in LIBRARY.glob("*.cert.json"))
+
+
+def test_the_library_covers_the_format() -> None:
+    instances = [load(LIBRARY / row["file"]) for row in ROWS]
+    activations = {y.activation.name for i in instances for y in i.network.layers}
+    assert activations == set(ACTIVATIONS)
+    assert {i.loss.name for i in instances} == set(LOSSES)
+    assert {i.loss.reduction for i in instances} == set(REDUCTIONS)
+    domains = {p.domain.canonical()["domain"] for i in instances for p in i.network.parameters}
+    assert domains == {"integer", "fixed_point", "finite", "float", "rational", "real"}
+    assert {i.network.spelling for i in instances} == {"layers", "neurons"}
+    assert {row["status"] for row in ROWS} == {"sat", "unsat"}
+    assert all(row["how_known"] for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=_ids)
+def test_status_and_certificate(row: dict[str, str]) -> None:
+    instance = load(LIBRARY / row["file"])
+    assert instance.meta["status"] == row["status"]
+    if row["certificate"]:
+        assert row["status"] == "sat"
+        verdict = verify(instance, LIBRARY / row["certificate"])
+        assert verdict.accepted, verdict
+        if row["minimum"]:
+            assert verdict.loss >= parse_rational(row["minimum"])
+    if row["minimum"] and row["status"] == "unsat":
+        assert instance.threshold is not None
+        assert parse_rational(row["minimum"]) >= instance.threshold
+
+
+def _quick() -> list[dict[str, str]]:
+    chosen = []
+    for row in ROWS:
+        problem = Problem(load(LIBRARY / row["file"]))
+        capability = engine("exhaustive").capability(problem, "decide")
+        if capability.complete and (problem.assignments or 0) <= 10**QUICK:
+            chosen.append(row)
+    return chosen
+
+
+@pytest.mark.parametrize("row", _quick(), ids=_ids)
+def test_quick_statuses_are_derived_again(row: dict[str, str]) -> None:
+    problem = Problem(load(LIBRARY / row["file"]))
+    outcome = engine("exhaustive").decide(problem, Budget(time.monotonic() + 60), ignore)
+    assert outcome.status == row["status"]
+
+
+def test_enough_is_derived_again() -> None:
+    assert len(_quick()) >= 40
