@@ -24,10 +24,11 @@ from ermbit.options import SEARCH, Option
 from ermbit.verifier.verify import Verdict
 from ermbit_instances import limits
 from ermbit_instances.activation import NAMES as ACTIVATIONS
-from ermbit_instances.domain import FLOAT_FORMATS, FloatDomain, RationalDomain
 from ermbit_instances.families import FamilyParameter, activation_text, domain_text, families
+from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
 from ermbit_instances.instance import Instance, load, parse_instance
 from ermbit_instances.loss import LOSSES, REDUCTIONS
+from ermbit_instances.rational_domain import RationalDomain
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

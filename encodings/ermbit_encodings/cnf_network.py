@@ -43,7 +43,8 @@ from ermbit_encodings.integer_form import (
     integer_bounds,
     integer_domain,
 )
-from ermbit_instances.domain import FloatDomain, IntegerDomain
+from ermbit_instances.domain import IntegerDomain
+from ermbit_instances.float_domain import FloatDomain
 
 FLOAT_VALUES = 1024
 """Floating-point domains with more values than this have separate significand and exponent."""

@@ -11,7 +11,8 @@ from ermbit_encodings.cnf_network import FLOAT_VALUES
 from ermbit_encodings.integer_form import IntegerForm, IntegerNeuron, IntegerTerm
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.ranges import Range, parameter_ranges, sample_ranges
-from ermbit_instances.domain import FloatDomain, IntegerDomain
+from ermbit_instances.domain import IntegerDomain
+from ermbit_instances.float_domain import FloatDomain
 
 PROBED_ROWS = 8
 """Samples that are measured; the others are taken to be like them."""

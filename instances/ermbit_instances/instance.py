@@ -157,7 +157,7 @@ def _read_instance(
     meta: dict[str, Any] = {}
     if meta_node is not None:
         meta_node.keys(optional=meta_node.value if isinstance(meta_node.value, Mapping) else ())
-        meta_node.check_depth()
+        meta_node.check_free_form()
         meta = meta_node.plain()
     loss = read_loss(node.at("loss"))
     network = read_network(node.at("network"), node.get("weights"))

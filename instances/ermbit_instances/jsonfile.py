@@ -50,16 +50,12 @@ def _object(pairs: list[tuple[str, Any]]) -> RawObject:
     return result
 
 
-def _constant(text: str) -> Any:
-    raise InputError(f"not JSON: {text} is not a number")
-
-
 def _integer(text: str) -> int | RawNumber:
     return int(text) if len(text) < 300 else RawNumber(text)
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=RawNumber, parse_constant=_constant
+    object_pairs_hook=_object, parse_int=_integer, parse_float=RawNumber, parse_constant=RawNumber
 )
 
 
@@ -123,8 +119,6 @@ def parse_json(text: str, file: str | Path | None = None) -> Node:
         reason = f"not JSON: {error.msg[:1].lower() + error.msg[1:]}"
         where = f" (line {error.lineno}, column {error.colno})"
         raise InputError(reason + where, file=file) from None
-    except InputError as error:
-        raise error.in_file(file) from None
     except RecursionError:
         raise LimitError(
             f"nested deeper than the limit of {limits.DEPTH.value} levels",
@@ -301,19 +295,20 @@ class Node:
             self.refuse(f"must be at most {high}")
         return int(value.numerator)
 
-    def check_depth(self) -> None:
-        """Refuse nesting past the limit (free-form parts only; formats bound their own)."""
-        stack: list[tuple[Any, int]] = [(self.value, 0)]
+    def check_free_form(self) -> None:
+        """Check a part without a format: depth, duplicate keys, and numbers that are none."""
+        stack: list[tuple[Node, int]] = [(self, 0)]
         while stack:
-            value, depth = stack.pop()
+            node, depth = stack.pop()
+            value = node.value
             if depth > limits.DEPTH.value:
                 self.refuse(f"nested deeper than the limit of {limits.DEPTH.value} levels")
             if isinstance(value, Mapping):
-                for key in getattr(value, "duplicates", ()):
-                    Node(None, child_path(self.path, key), self.file).fail("the key occurs twice")
-                stack.extend((child, depth + 1) for child in value.values())
+                stack.extend((child, depth + 1) for _, child in node.items())
             elif isinstance(value, list):
-                stack.extend((child, depth + 1) for child in value)
+                stack.extend((child, depth + 1) for child in node.elements())
+            elif isinstance(value, RawNumber) and value.text.lstrip("-") in ("NaN", "Infinity"):
+                node.fail(f"{value.text} is not a number")
 
     def plain(self) -> Any:
         """The value with numbers as ints or strings, fit for writing again."""

@@ -14,7 +14,8 @@ from gmpy2 import mpq
 
 from ermbit_instances import limits
 from ermbit_instances.activation import read_activation
-from ermbit_instances.domain import Domain, read_domain
+from ermbit_instances.domain import Domain
+from ermbit_instances.domain_file import read_domain
 from ermbit_instances.jsonfile import Node
 from ermbit_instances.network import Entry, Layer, Network
 

@@ -99,7 +99,7 @@ THREADS = Option(
     1,
     4096,
     "K",
-    "one for each processor, at least two",
+    "one for each processor, at least three",
     "engines that run at the same time",
 )
 SEED = Option(
@@ -124,7 +124,7 @@ class SearchOptions:
     engine: str = "auto"
     timeout: float | None = None
     memory: int | None = None
-    threads: int = 2
+    threads: int = 3
     seed: int = 0
 
 
@@ -157,7 +157,7 @@ def search_options(
 
 
 def default_threads() -> int:
-    """Processors that this process may use, but at least two: engines complement each other."""
+    """Processors that this process may use, but at least three: engines complement each other."""
     if hasattr(os, "sched_getaffinity"):
-        return max(2, len(os.sched_getaffinity(0)))
-    return max(2, os.cpu_count() or 1)
+        return max(3, len(os.sched_getaffinity(0)))
+    return max(3, os.cpu_count() or 1)

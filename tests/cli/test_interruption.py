@@ -135,7 +135,7 @@ def test_a_killed_program_leaves_no_process(tmp_path: Path) -> None:
 def test_a_timeout_stops_engines_that_do_not_listen(tmp_path: Path) -> None:
     fakes.write_toy(tmp_path, 5)
     # Long enough that all processes are there before it is over.
-    with started(tmp_path, "minimize", "toy.erm.json", "--timeout", "8") as process:
+    with started(tmp_path, "minimize", "toy.erm.json", "--timeout", "12") as process:
         pids = all_running(process)
         status, out, err = end(process, pids)
     assert (status, err) == (0, "")

@@ -282,10 +282,17 @@ def test_a_loss_of_zero_needs_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (answer.status, answer.loss, answer.lower_bound) == ("optimal", 0, 0)
 
 
-def test_after_a_timeout_the_best_of_all_engines_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_interrupt_the_best_of_all_engines_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     fakes.install(fakes.Halfway, fakes.Climber, patch=monkeypatch)
-    answer = ermbit.minimize(toy(5), timeout=2 * SHORT)
-    assert (answer.status, answer.reason) == ("feasible", "timeout")
+
+    def interrupt(progress: Progress) -> None:
+        if (progress.loss, progress.lower_bound) == (3, 2):
+            raise KeyboardInterrupt
+
+    answer = ermbit.minimize(toy(5), progress=interrupt)
+    assert (answer.status, answer.reason) == ("feasible", "interrupted")
     assert (answer.loss, answer.lower_bound) == (3, 2)
     assert answer.certificate == {"W1": [[2]]}
 

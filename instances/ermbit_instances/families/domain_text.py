@@ -12,20 +12,15 @@ from typing import Any
 
 from gmpy2 import mpq
 
-from ermbit_instances.domain import (
-    FLOAT_FORMATS,
-    Domain,
-    FiniteDomain,
-    FloatDomain,
-    IntegerDomain,
-    RationalDomain,
-    read_domain,
-)
+from ermbit_instances.domain import Domain, FiniteDomain, IntegerDomain
+from ermbit_instances.domain_file import read_domain
 from ermbit_instances.errors import InputError
 from ermbit_instances.families.family import FamilyError, FamilyParameter, read_rational
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
 from ermbit_instances.jsonfile import Node
 from ermbit_instances.rational import Rational, write_rational
+from ermbit_instances.rational_domain import RationalDomain
 
 NOTATION = (
     "int:LOW:HIGH[:DENOMINATOR], fixed:BITS:FRACTION_BITS[:unsigned], finite:V,V,..., ternary, "

@@ -28,7 +28,7 @@ class Capability:
         applicable: it can be run at all.
         complete: given time and memory it ends with a definite, proved answer.
         reason: why, in one line, for ``ermbit info``.
-        cost: rough logarithm (base 10) of the expected work; smaller is tried first.
+        cost: rough logarithm (base 10) of the seconds it may take; smaller is started first.
     """
 
     applicable: bool

@@ -37,7 +37,7 @@ class NraEngine(Engine):
         obstacle = linearity_obstacle(relaxed, products=True)
         if obstacle is not None:
             return Capability(False, False, obstacle)
-        cost = 3.0 + size**0.5 / 10
+        cost = 0.3 + size**0.5 / 10
         if relaxed is not problem and task == "decide":
             return Capability(True, True, "real relaxation, refined to the finite domains", cost)
         if task == "minimize" and problem.integer is None:

@@ -56,7 +56,7 @@ class SatEngine(Engine):
         bits = 0.0
         for parameter in problem.instance.network.parameters:
             bits += (parameter.domain.size or 1).bit_length()
-        cost = log10(max(clauses, 10.0)) + 0.08 * bits
+        cost = log10(max(clauses, 10.0)) - 5.0 + 0.03 * bits
         return Capability(True, True, f"finite domains, about {clauses:.0f} clauses", cost)
 
     def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:

@@ -43,7 +43,7 @@ class SmtEngine(Engine):
         obstacle = linearity_obstacle(relaxed, products=False)
         if obstacle is not None:
             return Capability(False, False, f"not linear: {obstacle}")
-        cost = 1.0 + size**0.5 / 30
+        cost = -0.7 + size**0.5 / 20
         if not plain:
             return Capability(
                 True, False, "real relaxation of large domains: unsat carries over", cost
