@@ -33,7 +33,9 @@ class Bounds:
         self.undecided: str | None = None
         self._confirmation = confirmation
         self._improved = improved
-        self._pending: tuple[str, Incumbent] | None = None
+        # One an engine: what an engine reports later is better, by its contract, but nothing is
+        # known between engines while a loss is still to be computed.
+        self._pending: dict[str, Incumbent] = {}
         self._quiet_until = 0.0
 
     @property
@@ -45,24 +47,24 @@ class Bounds:
         """An incumbent of an engine; it may wait for its verification while many arrive."""
         if not self._promises(incumbent):
             return
-        self._pending = (engine, incumbent)
+        self._pending[engine] = incumbent
         self.look()
 
     def look(self) -> None:
         """Verify the incumbent that waits, if its time has come."""
-        if self._pending is not None and time.monotonic() >= self._quiet_until:
+        if self._pending and time.monotonic() >= self._quiet_until:
             self.flush()
 
     def flush(self) -> None:
-        """Verify the incumbent that waits, if one does."""
-        if self._pending is None:
+        """Verify the incumbents that wait."""
+        if not self._pending:
             return
-        engine, incumbent = self._pending
         began = time.monotonic()
-        if self._promises(incumbent):
-            self.accept(engine, incumbent.values, claimed=incumbent.loss, again=False)
-        # Only now: an interrupt during the verification must not lose the incumbent.
-        self._pending = None
+        for engine, incumbent in list(self._pending.items()):
+            if self._promises(incumbent):
+                self.accept(engine, incumbent.values, claimed=incumbent.loss, again=False)
+            # Only now: an interrupt during the verification must not lose the incumbent.
+            del self._pending[engine]
         now = time.monotonic()
         self._quiet_until = now + (now - began) * (1 / _SHARE - 1)
 
@@ -99,13 +101,10 @@ class Bounds:
         self._check(engine)
 
     def _promises(self, incumbent: Incumbent) -> bool:
-        if self.best is not None and incumbent.loss is not None:
-            return bool(incumbent.loss < self.best.loss)
-        waiting = self._pending
-        if waiting is not None and waiting[1] is not incumbent and incumbent.loss is not None:
-            loss = waiting[1].loss
-            return loss is None or bool(incumbent.loss < loss)
-        return True
+        """Whether it may be better than the best one; an unknown loss may be anything."""
+        if self.best is None or incumbent.loss is None:
+            return True
+        return bool(incumbent.loss < self.best.loss)
 
     def _check(self, engine: str) -> None:
         what = None

@@ -80,6 +80,9 @@ class Search(ABC):
     def conclude(self) -> Answer:
         """The answer, when the race is over."""
 
+    def begin(self, problem: Problem) -> None:  # noqa: B027
+        """Called once before the engines start; nothing to do here."""
+
     # -- what they share
 
     def run(self) -> Answer:
@@ -100,6 +103,9 @@ class Search(ABC):
         entrants: Sequence[Candidate] = self.plan.entrants
         inline = self.plan.inline
         self.tell("", "start", text=", ".join(c.name for c in entrants) or "no engine fits")
+        self.begin(problem)
+        if self.settled:
+            return
         if inline is not None:
             self._stage([inline], problem, inline=True)
             if self.settled or self.interrupted:

@@ -122,7 +122,7 @@ def test_an_engine_may_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_names_the_reasons_of_all_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.install(fakes.Unfit, Guess, patch=monkeypatch)
     for answer in (ermbit.solve(toy()), ermbit.minimize(toy())):
-        assert answer.status == "unknown"
+        assert answer.status == ("unknown" if answer.lower_bound is None else "feasible")
         assert (answer.reason or "").startswith("no complete engine for this instance: ")
         assert "unfit: the moon is not full" in (answer.reason or "")
         assert "guess: it is a fake" in (answer.reason or "")
@@ -286,6 +286,7 @@ def test_after_an_interrupt_the_best_of_all_engines_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fakes.install(fakes.Halfway, fakes.Climber, patch=monkeypatch)
+    without_start(monkeypatch)
 
     def interrupt(progress: Progress) -> None:
         if (progress.loss, progress.lower_bound) == (3, 2):
@@ -297,8 +298,21 @@ def test_after_an_interrupt_the_best_of_all_engines_is_kept(
     assert answer.certificate == {"W1": [[2]]}
 
 
+def without_start(patch: pytest.MonkeyPatch) -> None:
+    """Keep the plain starting certificate out of a test about engines."""
+    patch.setattr("ermbit.minimization.START_LIMIT", -1)
+
+
+def test_there_is_a_certificate_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes.install(fakes.Halfway, patch=monkeypatch)
+    answer = ermbit.minimize(toy(5), timeout=0)
+    assert (answer.status, answer.reason, answer.lower_bound) == ("feasible", "timeout", 0)
+    assert (answer.engine, answer.certificate, answer.loss) == ("start", {"W1": [[0]]}, 5)
+
+
 def test_without_incumbent_zero_is_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.install(fakes.Halfway, patch=monkeypatch)
+    without_start(monkeypatch)
     answer = ermbit.minimize(toy(5), timeout=0)
     assert (answer.status, answer.reason, answer.lower_bound) == ("unknown", "timeout", 0)
     assert (answer.certificate, answer.loss) == (None, None)
@@ -319,6 +333,7 @@ def test_an_infimum_that_is_attained_is_no_answer(monkeypatch: pytest.MonkeyPatc
 
 def test_an_irrational_least_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.install(fakes.Irrational, patch=monkeypatch)
+    without_start(monkeypatch)
     answer = ermbit.minimize(toy(0, weights={"domain": "real"}))
     assert answer.status == "optimal"
     assert answer.loss == answer.lower_bound

@@ -8,9 +8,9 @@ from gmpy2 import mpq
 
 from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
 from ermbit.engines.mixed_search import Candidate, MixedSolver, candidate, search
-from ermbit.engines.z3_backend import Z3Program, number
+from ermbit.engines.z3_backend import TIMEOUT_LIMIT, Z3Program, number
 from ermbit_encodings.mixed import MixedEncoding
-from ermbit_encodings.mixed.program import MixedProgram, constant, subtract
+from ermbit_encodings.mixed.program import MixedProgram, Row, constant, evaluate, subtract
 from ermbit_encodings.problem import Problem
 from ermbit_instances.certificate import Value
 from ermbit_instances.errors import InternalError
@@ -146,9 +146,15 @@ class Descent:
                 return self._end("stopped before optimality was proved")
             truths, reals = model
             self._accept(truths, reals)
-            least = self._cell_minimum(truths)
-            if least is None:
+            cell = self._cell_minimum(truths)
+            if cell is None:
                 return self._end("stopped inside a cell")
+            least, corner = cell
+            if self._is_attained(truths, corner):
+                self._accept(truths, corner)
+                if self.best.loss > least:
+                    raise InternalError(f"the cell's minimum {least} decodes to a greater loss")
+                continue
             status, found, reason = self._ask(least, strict=False)
             if status == "sat" and found is not None:
                 self._better(found)
@@ -171,8 +177,19 @@ class Descent:
             raise InternalError("a model of an exact encoding lies outside the domains")
         self._better(found)
 
-    def _cell_minimum(self, truths: list[bool]) -> Rational | None:
-        """Least loss over the closure of the cell that a model's Booleans fix: an exact LP."""
+    def _is_attained(self, truths: list[bool], corner: list[Any]) -> bool:
+        """Whether a point of the closed cell meets its strict constraints too."""
+        return all(
+            evaluate(row.polynomial, corner) < 0
+            for row in self.encoding.program.rows
+            if row.relation == "<" and _is_active(row, truths)
+        )
+
+    def _cell_minimum(self, truths: list[bool]) -> tuple[Rational, list[Any]] | None:
+        """Least loss over the closure of the cell that a model's Booleans fix, by an exact LP.
+
+        With it goes a point that attains it, by real unknowns.
+        """
         import z3
 
         program = self.encoding.program
@@ -180,9 +197,9 @@ class Descent:
         rows = Z3Program(MixedProgram(reals=program.reals), self.budget, linear=True)
         cell = z3.Optimize()
         if self.budget.remaining is not None:
-            cell.set("timeout", max(1, int(self.budget.remaining * 1000)))
+            cell.set("timeout", min(max(1, int(self.budget.remaining * 1000)), TIMEOUT_LIMIT))
         for row in program.rows:
-            if all(truths[g] if g > 0 else not truths[-g] for g in row.guards):
+            if _is_active(row, truths):
                 relation = "<=" if row.relation == "<" else row.relation
                 cell.add(rows.atom(row.polynomial, relation))
         goal = z3.Real("total")
@@ -192,10 +209,11 @@ class Descent:
         cell.minimize(goal)
         if str(cell.check()) != "sat":
             return None
-        value = number(cell.model().eval(goal, model_completion=True))
+        model = cell.model()
+        value = number(model.eval(goal, model_completion=True))
         if not isinstance(value, mpq):
             return None
-        return value / self.unit
+        return value / self.unit, rows.numbers(model)
 
     def _narrow(self) -> Outcome:
         """Shrink the gap by a fixed share each time, then try to close it."""
@@ -239,3 +257,8 @@ class Descent:
             if status != "sat" or not finite:
                 break
         return self._end(reason or "the exact minimum was not found, only enclosed")
+
+
+def _is_active(row: Row, truths: list[bool]) -> bool:
+    """Whether a row's guards are all true."""
+    return all(truths[g] if g > 0 else not truths[-g] for g in row.guards)
