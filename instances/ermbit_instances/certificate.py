@@ -315,6 +315,8 @@ def _onnx_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             if tensor.data_location == onnx.TensorProto.EXTERNAL:
                 raise ValueError(f"initializer {tensor.name!r} lies in an external file")
             array = numpy_helper.to_array(tensor)
+            if array.dtype.kind in "cOSU":
+                raise ValueError(f"initializer {tensor.name!r} has type {array.dtype}, not numbers")
             if array.dtype.kind not in "biuf":
                 array = array.astype("float64")  # bfloat16 and 8-bit floats widen exactly
             arrays[tensor.name] = array

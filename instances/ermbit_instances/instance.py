@@ -73,7 +73,11 @@ class Instance:
         return form
 
     def to_document(self) -> dict[str, Any]:
-        """A complete instance document with the data inline, fit for :func:`parse_instance`."""
+        """A complete instance document with the data inline, fit for :func:`parse_instance`.
+
+        Its hash is that of this instance, unless the data came from a file: those are identified
+        by the file's sha256, so inlining them makes another question of the same numbers.
+        """
         form = self.canonical(inline=True)
         document = {"format": form.pop("format"), "version": form.pop("version")}
         document["name"] = self.name

@@ -47,6 +47,7 @@ def homogenised_neurons(network: Network, real: frozenset[int]) -> dict[int, Hom
         real: parameters whose domain is ``real``.
     """
     uses = _uses(network)
+    fixed = fixed_nodes(network)
     children: dict[int, list[tuple[Neuron, int]]] = {}
     for neuron in network.neurons:
         for position, source in enumerate(neuron.sources):
@@ -65,6 +66,8 @@ def homogenised_neurons(network: Network, real: frozenset[int]) -> dict[int, Hom
             continue
         if activation.is_piecewise_constant:
             continue  # its output takes constant values: products are conditional terms anyway
+        if neuron.node in fixed:
+            continue  # a number on every sample: its product with the outer weight is linear
         inner = [e for e in neuron.entries() if e.parameter is not None and e.parameter in real]
         own = {e.parameter for e in inner}
         if any(p is not None and uses[p] != _count(neuron, p) for p in own):
@@ -77,6 +80,15 @@ def homogenised_neurons(network: Network, real: frozenset[int]) -> dict[int, Hom
             neuron.node, child.node, entry.parameter, entry.scale, is_cone
         )
     return result
+
+
+def fixed_nodes(network: Network) -> frozenset[int]:
+    """Inputs, and the neurons that depend on no parameter: known numbers on every sample."""
+    fixed = set(range(network.input_count))
+    for neuron in network.neurons:
+        if fixed.issuperset(neuron.sources) and all(e.is_frozen for e in neuron.entries()):
+            fixed.add(neuron.node)
+    return frozenset(fixed)
 
 
 def _uses(network: Network) -> dict[int, int]:

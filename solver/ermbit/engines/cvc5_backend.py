@@ -13,7 +13,7 @@ from ermbit_encodings.mixed.program import MixedProgram, Polynomial, Relation
 from ermbit_instances.certificate import Value
 from ermbit_instances.rational import parse_rational
 
-_TERM = re.compile(r"\(?(-?[0-9]+)\)?(\*x(?:\^([0-9]+))?)?")
+_TERM = re.compile(r"(-?[0-9]+)(\*x(?:\^([0-9]+))?)?")
 
 
 class Cvc5Program:
@@ -162,7 +162,8 @@ def parse_algebraic(text: str) -> Value:
         raise ValueError(f"not an algebraic number of cvc5: {text[:80]}")
     coefficients: dict[int, int] = {}
     for part in match[1].split(" + "):
-        term = _TERM.fullmatch(part.strip())
+        # A negative term stands in parentheses as a whole: "1*x^2 + (-1*x) + (-1)".
+        term = _TERM.fullmatch(part.strip().removeprefix("(").removesuffix(")"))
         if term is None:
             raise ValueError(f"not a polynomial of cvc5: {match[1][:80]}")
         power = 0 if term[2] is None else int(term[3] or 1)

@@ -1,0 +1,230 @@
+"""Certificates from every source: what fits, what contradicts the network, what is refused."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from gmpy2 import mpq
+
+import random_instances
+from ermbit_instances.algebraic import AlgebraicNumber
+from ermbit_instances.certificate import Certificate, load_certificate, parse_certificate
+from ermbit_instances.errors import InputError
+from ermbit_instances.instance import Instance, parse_instance
+
+
+def instance(layers: list[dict[str, Any]], inputs: int = 2, **weights: Any) -> Instance:
+    return parse_instance(
+        {
+            "format": "ermbit-instance",
+            "version": 1,
+            "network": {"inputs": inputs, "layers": layers},
+            "weights": {"domain": "real"} | weights,
+            "data": {"x": [[1] * inputs], "y": [[0] * layers[-1]["units"]]},
+            "loss": {"name": "absolute"},
+            "threshold": 0,
+        }
+    )
+
+
+# Row 0: own, shared with factor −2. Row 1: frozen 3, absent. Biases: shared, frozen 1/2.
+MIXED = instance(
+    [
+        {
+            "units": 2,
+            "activation": "relu",
+            "weights": [[None, {"param": "s", "scale": -2}], [3, None]],
+            "mask": [[1, 1], [1, 0]],
+            "biases": [{"param": "s"}, "1/2"],
+        },
+        {"units": 1, "activation": "identity"},
+    ]
+)
+REST = {"W2": [[1, 1]], "b2": [0]}
+
+
+def read(**parameters: Any) -> Certificate:
+    return parse_certificate(REST | parameters, MIXED)
+
+
+def test_arrays_hold_effective_weights() -> None:
+    found = read(W1=[[5, -8], [3, 0]], b1=[4, "1/2"])
+    assert found.contradictions == ()
+    assert found.values[:2] == (5, 4)
+    assert found == read(W1=[[5, None], [None, None]], s=4)
+    assert found == read(**{"W1[0,0]": 5, "s": 4, "b1": None})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"W1": [[5, -8], [4, 0]], "s": 4}, "frozen to 3"),
+        ({"W1": [[5, -8], [3, 1]], "s": 4}, "absent"),
+        ({"W1": [[5, -8], [3, 0]], "b1": [4, 0]}, "frozen to 1/2"),
+        ({"W1": [[5, -8], [3, 0]], "s": 3}, "two different values"),
+        ({"W1": [[5, -8], [3, 0]], "b1": [-8, None]}, "two different values"),
+    ],
+)
+def test_contradictions_are_collected(parameters: dict[str, Any], text: str) -> None:
+    found = read(**parameters)
+    assert len(found.contradictions) == 1
+    assert text in found.contradictions[0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"W1": [[5, -8], [3, 0]]} | {"W3": [[1]]}, "no free parameter"),
+        ({"W1": [[5, -8]], "s": 4}, "units"),
+        ({"W1": [[5, -8, 1], [3, 0]], "s": 4}, "fan-in"),
+        ({"W1": [[5, None], [3, 0]]}, "no value for s"),
+        ({"s": 4}, "no value for W1"),
+        ({"W1": [[5, True], [3, 0]], "s": 4}, ""),
+        ({"W1": [[5, "x"], [3, 0]], "s": 4}, "not a number"),
+        ({"W1[0,1]": 5, "s": 4}, "no free parameter"),
+        ({"W1[1,0]": 3, "s": 4}, "no free parameter"),
+        ({"W01[0,0]": 5, "s": 4}, "no free parameter"),
+        ({"W1": 5, "s": 4}, ""),
+    ],
+)
+def test_what_does_not_fit(parameters: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(**parameters)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"format": "ermbit-instance"}, {"version": 2}, {"extra": 1}, {"parameters": None}],
+)
+def test_the_frame_of_the_file(change: dict[str, Any]) -> None:
+    document = Certificate((mpq(1), mpq(2), mpq(1), mpq(1), mpq(0))).to_document(MIXED)
+    assert parse_certificate(document, MIXED).values == (1, 2, 1, 1, 0)
+    with pytest.raises(InputError):
+        parse_certificate(document | change, MIXED)
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_written_certificates_read_back(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    given = random_instances.random_instance(rng)
+    subject = parse_instance(given)
+    theta = random_instances.random_parameters(rng, given)
+    found = parse_certificate({k: str(v) for k, v in theta.items()}, subject)
+    path = tmp_path / "c.cert.json"
+    found.write(path, subject)
+    again = load_certificate(path, subject)
+    assert again.values == found.values
+    assert again.contradictions == ()
+    assert again.instance == subject.sha256
+
+
+@pytest.mark.parametrize("name", ["W1", "b1", "b2", "W9"])
+def test_shared_parameters_with_the_names_of_arrays(name: str, tmp_path: Path) -> None:
+    subject = instance(
+        [
+            {"units": 1, "activation": "relu", "weights": [[None, {"param": name}]]},
+            {"units": 1, "activation": "identity"},
+        ]
+    )
+    values = tuple(mpq(k) for k in range(1, subject.network.parameter_count + 1))
+    path = tmp_path / "c.cert.json"
+    Certificate(values).write(path, subject)
+    assert load_certificate(path, subject).values == values
+
+
+def test_algebraic_values_are_read_and_written(tmp_path: Path) -> None:
+    root = "(root-of-with-interval (coeffs (- 2) 0 1) 1 2)"
+    found = read(**{"W1[0,0]": root, "s": 1})
+    assert isinstance(found.values[0], AlgebraicNumber)
+    path = tmp_path / "c.cert.json"
+    found.write(path, MIXED)
+    assert load_certificate(path, MIXED).values == found.values
+    for wrong in (root.replace("1 2)", "2 3)"), "(root-of-with-interval)", "(+ 1 2)", "("):
+        with pytest.raises(InputError):
+            read(**{"W1[0,0]": wrong, "s": 1})
+
+
+# --- arrays --------------------------------------------------------------------------------------
+
+NAN = float("nan")
+ARRAYS = {
+    "W1": np.array([[0.1, NAN], [NAN, NAN]]),
+    "s": np.array(-3, dtype=np.int8),
+    "W2": np.array([[1, 2]], dtype=np.float32),
+    "b2": np.array([0.5], dtype=np.float16),
+}
+
+
+def saved(path: Path, arrays: dict[str, Any]) -> Path:
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+        return path
+    tensors = [onnx.numpy_helper.from_array(np.asarray(a), n) for n, a in arrays.items()]
+    graph = onnx.helper.make_graph([], "g", [], [], initializer=tensors)
+    onnx.save(onnx.helper.make_model(graph), str(path))
+    return path
+
+
+@pytest.mark.parametrize("ending", [".npz", ".onnx"])
+def test_floats_are_read_exactly(ending: str, tmp_path: Path) -> None:
+    arrays = ARRAYS | {"W1": np.array([[0.1, 6], [3, 0]])}
+    found = load_certificate(saved(tmp_path / f"c{ending}", arrays), MIXED)
+    assert found.values == (mpq(0.1), -3, 1, 2, mpq(1, 2))
+    assert mpq(0.1) != mpq(1, 10)
+    assert found.contradictions == ()
+
+
+@pytest.mark.parametrize("ending", [".npz", ".onnx"])
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"W1": np.array([[NAN, 6], [3, 0]])}, "NaN"),
+        ({"b2": np.array([float("inf")])}, "not numbers"),
+        ({"b2": np.array([1.0, 2.0])}, "shape"),
+        ({"W1": np.array([0.1, 6])}, "shape"),
+        ({"s": np.array([1.0, 2.0])}, "one number"),
+        ({"unknown": np.array(1.0)}, "no free parameter"),
+    ],
+)
+def test_arrays_that_do_not_fit(
+    ending: str, change: dict[str, Any], text: str, tmp_path: Path
+) -> None:
+    arrays = ARRAYS | {"W1": np.array([[0.1, 6], [3, 0]])} | change
+    with pytest.raises(InputError) as caught:
+        load_certificate(saved(tmp_path / f"c{ending}", arrays), MIXED)
+    assert text in str(caught.value)
+
+
+def test_nan_stands_for_nothing_where_nothing_is_free(tmp_path: Path) -> None:
+    arrays = ARRAYS | {"W1": np.array([[0.1, 6], [NAN, NAN]]), "b1": np.array([-3, NAN])}
+    found = load_certificate(saved(tmp_path / "c.npz", arrays), MIXED)
+    assert found.values[:2] == (mpq(0.1), -3)
+    frozen = ARRAYS | {"W1": np.array([[0.1, 6], [2, 0]])}
+    assert load_certificate(saved(tmp_path / "d.npz", frozen), MIXED).contradictions
+
+
+@pytest.mark.parametrize("ending", [".json", ".npz", ".onnx"])
+def test_files_that_are_something_else(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"c{ending}"
+    with pytest.raises(InputError):
+        load_certificate(path, MIXED)
+    path.write_bytes(b"\x00\x01 not this")
+    with pytest.raises(InputError):
+        load_certificate(path, MIXED)
+    path.write_text(json.dumps([1, 2]), encoding="utf-8")
+    with pytest.raises(InputError):
+        load_certificate(path, MIXED)
+
+
+@pytest.mark.parametrize("array", [np.array([1 + 2j]), np.array(["1"], dtype=object)])
+def test_initializers_that_are_no_numbers(array: Any, tmp_path: Path) -> None:
+    arrays = ARRAYS | {"W1": np.array([[0.1, 6], [3, 0]]), "b2": array}
+    with pytest.raises(InputError, match="not numbers"):
+        load_certificate(saved(tmp_path / "c.onnx", arrays), MIXED)
