@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 
-class ExactOrder:
+
+class ExactOrder(ABC):
     """Gives ``<``, ``<=``, ``>``, ``>=`` to a class that defines ``_order``."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _order(self, other: object) -> int | None:
         """-1, 0 or 1 for self <, =, > other; ``None`` for a type without a common order."""
-        raise NotImplementedError(f"{type(self).__name__} defines no order")
 
     def __lt__(self, other: object) -> bool:
         order = self._order(other)

@@ -8,7 +8,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
 from ermbit.engines.mixed_search import Candidate, MixedSolver, candidate, search
-from ermbit.engines.z3_backend import TIMEOUT_LIMIT, Z3Program, number
+from ermbit.engines.z3_backend import TIMEOUT_LIMIT, Z3Program
 from ermbit_encodings.mixed import MixedEncoding
 from ermbit_encodings.mixed.program import MixedProgram, Row, constant, evaluate, subtract
 from ermbit_encodings.problem import Problem
@@ -209,11 +209,19 @@ class Descent:
         cell.minimize(goal)
         if str(cell.check()) != "sat":
             return None
-        model = cell.model()
-        value = number(model.eval(goal, model_completion=True))
-        if not isinstance(value, mpq):
-            return None
-        return value / self.unit, rows.numbers(model)
+        corner = rows.numbers(cell.model())
+        self._check_corner(truths, corner)
+        value = max([mpq(0), *(evaluate(t, corner) for t in self.encoding.objective.terms)])
+        return value / self.unit, corner
+
+    def _check_corner(self, truths: list[bool], corner: list[Any]) -> None:
+        """The corner's value is taken as a limit of losses: it must lie in the closed cell."""
+        for row in self.encoding.program.rows:
+            if not _is_active(row, truths):
+                continue
+            value = evaluate(row.polynomial, corner)
+            if value > 0 or (row.relation == "==" and value != 0):
+                raise InternalError("the optimum of a cell lies outside its closure")
 
     def _narrow(self) -> Outcome:
         """Shrink the gap by a fixed share each time, then try to close it."""

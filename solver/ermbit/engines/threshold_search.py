@@ -12,6 +12,7 @@ from collections.abc import Callable
 from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
 from ermbit_encodings.integer_form import IntegerForm
 from ermbit_instances.certificate import Value
+from ermbit_instances.errors import InternalError
 
 Decide = Callable[[int | None], tuple[str, tuple[int, ...] | None]]
 """Decide total ≤ budget (``None``: any θ at all): ("sat", integer parameters), ("unsat", None)
@@ -47,8 +48,7 @@ def minimize_by_thresholds(
         if status == "sat" and found is not None:
             total = form.total(found)
             if total > target:
-                # A wrong model must never be used; the caller turns this into an internal error.
-                raise AssertionError(f"model has total {total}, asked for at most {target}")
+                raise InternalError(f"model has total {total}, asked for at most {target}")
             best, upper = found, total
             report(Incumbent(values(best), form.loss(upper)))
         elif status == "unsat":
