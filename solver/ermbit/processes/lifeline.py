@@ -26,12 +26,16 @@ _STACK_BYTES = 256 * 1024
 
 def die_with_parent() -> None:
     """Ask Linux to kill this process when its parent dies; elsewhere do nothing."""
+    _on_parent_death(signal.SIGKILL)
+
+
+def _on_parent_death(number: int) -> None:
     if sys.platform != "linux":
         return
     import ctypes
 
     with suppress(OSError, AttributeError):  # a C library without prctl: the pipe remains
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def hold(fd: int) -> None:
@@ -57,6 +61,10 @@ def _kill_group_on_close(fd: int) -> None:
             fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpgrp())
             fcntl.fcntl(fd, _F_SETSIG, signal.SIGKILL)
             fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+            # From here on the pipe does more than the parent-death signal, which must go: when a
+            # parent of several threads is killed it may come first, kill this process alone, and
+            # with it the pipe's end that was to take the group along.
+            _on_parent_death(0)
 
 
 def _wait_for_end(fd: int) -> None:
