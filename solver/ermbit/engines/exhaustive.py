@@ -12,14 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import log10
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from ermbit.engines.engine import (
     Budget,
     Capability,
     Engine,
-    Incumbent,
-    LowerBound,
     Outcome,
     Report,
     Task,
@@ -33,10 +31,10 @@ from ermbit.engines.enumeration_bounds import (
 from ermbit.engines.enumeration_plan import enumeration_plan
 from ermbit.engines.enumeration_program import Plan
 from ermbit.engines.enumeration_search import Search
+from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
 from ermbit_encodings.finite_form import VALUE_LIMIT, finite_problem
 from ermbit_encodings.integer_form import IntegerForm
 from ermbit_encodings.problem import Problem
-from ermbit_instances.errors import InternalError
 
 WORK_LIMIT = 1e12
 """Largest estimated number of elementary array operations that is taken on (some minutes)."""
@@ -49,10 +47,6 @@ FROZEN_EDGE_LIMIT, FROZEN_BIT_LIMIT = 10**6, 10**6
 
 OPERATIONS_PER_SECOND = 1e9
 """Of the estimated ones: most states are given up after a few samples."""
-
-
-class _Ended(Exception):
-    """The search has its answer before visiting every assignment."""
 
 
 class _Expired(Exception):
@@ -94,64 +88,39 @@ class ExhaustiveEngine(Engine):
             return Outcome("unknown", reason=prepared)
         form = prepared.form
         limit = form.budget(problem.threshold)
-        if limit < 0:
-            return Outcome("unsat", reason="losses are never negative")
-        best: list[tuple[int, ...]] = []
-
-        def found(parameters: tuple[int, ...], total: int) -> NoReturn:
-            best.append(_checked(form, parameters, total))
-            raise _Ended
-
-        statistics, finished = self._search(prepared, limit, found, budget)
-        if best:
-            return Outcome("sat", form.values(best[-1]), statistics=statistics)
-        if finished:
-            return Outcome("unsat", reason="every assignment was tried", statistics=statistics)
-        return Outcome("unknown", reason="time limit", statistics=statistics)
+        run = self._runner(prepared, budget)
+        return decide_total(form, limit, run, "every assignment was tried")
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         prepared = self._prepare(problem)
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
-        form = prepared.form
-        report(LowerBound(form.loss(0)))
         # Some θ to begin with: the value nearest to zero of every domain.
-        best = tuple(min(values, key=abs) for values in prepared.plan.domains)
-        least = form.total(best)
-        report(Incumbent(form.values(best), form.loss(least)))
+        start = tuple(min(values, key=abs) for values in prepared.plan.domains)
+        return minimize_total(prepared.form, start, self._runner(prepared, budget), report)
 
-        def found(parameters: tuple[int, ...], total: int) -> int:
-            nonlocal best, least
-            best, least = _checked(form, parameters, total), total
-            report(Incumbent(form.values(best), form.loss(least)))
-            if least == 0:
-                raise _Ended
-            return least - 1
+    def _runner(self, prepared: _Prepared, budget: Budget) -> Run:
+        """The search as :mod:`~ermbit.engines.total_search` calls it; it raises no bounds."""
 
-        statistics: dict[str, Any] = {}
-        finished = True
-        if least > 0:
-            statistics, finished = self._search(prepared, least - 1, found, budget)
-        if finished or least == 0:
-            report(LowerBound(form.loss(least)))
-            loss = form.loss(least)
-            return Outcome("optimal", form.values(best), loss, statistics=statistics)
-        return Outcome(
-            "feasible", form.values(best), form.loss(0), "time limit", statistics=statistics
-        )
+        def run(
+            limit: int, found: Found, raised: Callable[[int], None]
+        ) -> tuple[dict[str, Any], bool]:
+            return self._search(prepared, limit, found, budget)
+
+        return run
 
     @staticmethod
     def _search(
         prepared: _Prepared,
         limit: int,
-        found: Callable[[tuple[int, ...], int], int],
+        found: Found,
         budget: Budget,
     ) -> tuple[dict[str, Any], bool]:
         """Statistics, and whether no assignment that counts was left out."""
         form, plan = prepared.form, prepared.plan
         if not form.grids:
             total = form.total(())
-            with suppress(_Ended):
+            with suppress(Ended):
                 if total <= limit:
                     found((), total)
             return {"evaluated": 1}, True
@@ -165,7 +134,7 @@ class ExhaustiveEngine(Engine):
         try:
             check()
             search.run()
-        except _Ended:
+        except Ended:
             pass
         except _Expired:
             finished = False
@@ -202,12 +171,6 @@ class ExhaustiveEngine(Engine):
             return "the numbers are too large"
         plan = enumeration_plan(form, finite.symmetries if count else ())
         return _Prepared(form, plan, bounds, enumeration_work(form, plan, bounds))
-
-
-def _checked(form: IntegerForm, parameters: tuple[int, ...], total: int) -> tuple[int, ...]:
-    if form.total(parameters) != total:
-        raise InternalError("the enumeration and the plain evaluation disagree on a loss")
-    return parameters
 
 
 def _power(count: int) -> str:

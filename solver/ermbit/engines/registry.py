@@ -9,6 +9,8 @@ from ermbit_instances.errors import UsageError
 
 _ENGINES: dict[str, str] = {
     "exhaustive": "ermbit.engines.exhaustive:ExhaustiveEngine",
+    "tables": "ermbit.engines.tables:TablesEngine",
+    "halfspaces": "ermbit.engines.halfspaces:HalfspacesEngine",
     "sat": "ermbit.engines.sat:SatEngine",
     "smt": "ermbit.engines.smt:SmtEngine",
     "nra": "ermbit.engines.nra:NraEngine",

@@ -1,0 +1,203 @@
+"""Best sums of one row from every table: branch and bound on tuples of tree nodes.
+
+A tuple (A, B, …) of nodes, one of every tree, stands for all choices of one row below each. The sum
+then lies in the sum of the boxes, which bounds the loss from below (docs/theory.md E2, E5). A tuple
+that may matter is cut at its widest node; one of leaves is a choice, and its bound is its loss. So
+there is one rule for any number of units, and the output bias is a unit like the others. Tuples are
+treated thousands at a time. Trees of equal tables are taken in non-decreasing order of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
+
+from ermbit.engines.table_build import Array, Check
+from ermbit.engines.table_direction import Directions
+from ermbit.engines.table_loss import GapLoss
+from ermbit.engines.table_tree import Tree
+
+BATCH = 4096
+"""Tuples that are cut at a time: few enough for their boxes to stay in cache."""
+
+STORED = 3_000_000
+"""Tuples waiting beyond which the search goes into depth, which needs hardly any memory."""
+
+DIVE = 4
+"""Of so many batches one is taken from the newest tuples, not from the lowest bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Tuples side by side: (units, tuples), their lower bounds, the units to cut next."""
+
+    nodes: Array
+    bounds: Array
+    widest: Array
+
+
+class TupleSearch:
+    """One pass over all choices of rows.
+
+    Args:
+        trees: one for every unit; units of equal tables have the same tree.
+        mates: by unit, the unit before it with the same tree, or −1.
+        loss: of the sums.
+        slants: linear bounds on the loss and, by unit, their ends at the nodes.
+        limit: largest total that counts as found.
+        found: called with the rows (positions in tree order) and their total, which is ≤ the
+            limit; returns the next limit. It ends the search by raising.
+        raised: called with every better lower bound on the totals of all choices.
+        check: called between batches; ends the search by raising.
+    """
+
+    def __init__(
+        self,
+        trees: Sequence[Tree],
+        mates: Sequence[int],
+        loss: GapLoss,
+        slants: tuple[Directions, Sequence[Array]] | None,
+        limit: int,
+        found: Callable[[tuple[int, ...], int], int],
+        raised: Callable[[int], None],
+        check: Check,
+    ) -> None:
+        self.trees, self.mates, self.loss, self.slants = trees, mates, loss, slants
+        self.limit, self.found, self.raised, self.check = limit, found, raised, check
+        self.evaluated = self.cut = 0
+        self._waiting: dict[int, _Waiting] = {}
+        self._lowest: list[tuple[int, int]] = []
+        self._newest: list[int] = []
+        self._stored = self._number = 0
+        self._proved = 0
+
+    def run(self) -> None:
+        """Visit all choices; returns only after all of them."""
+        root = np.zeros((len(self.trees), 1), dtype=np.int64)
+        self._keep(root, self._bounds(root))
+        turn = 0
+        while self._waiting:
+            self.check()
+            turn += 1
+            deep = self._stored > STORED or turn % DIVE == 0
+            for child in self._cut(self._taken(deep)):
+                self._keep(child, self._bounds(child))
+            self._raise()
+
+    def _bounds(self, nodes: Array) -> Array:
+        self.evaluated += nodes.shape[1]
+        bounds = self.loss.least(_summed([tree.boxes for tree in self.trees], nodes))
+        if self.slants is not None:
+            alive = np.nonzero(bounds <= self.limit)[0]
+            if alive.size:
+                directions, ends = self.slants
+                lower = directions.least(_summed(ends, nodes[:, alive]))
+                bounds[alive] = np.maximum(bounds[alive], lower)
+        return bounds
+
+    def _keep(self, nodes: Array, bounds: Array) -> None:
+        """Store what may matter; choices among it are answers already."""
+        alive = np.nonzero(bounds <= self.limit)[0]
+        if alive.size == 0:
+            return
+        if alive.size < bounds.size:
+            nodes, bounds = nodes[:, alive], bounds[alive]
+        widest, spread = self._widest(nodes)
+        closed = np.nonzero(spread == 0)[0]
+        if closed.size:
+            best = closed[np.argmin(bounds[closed])]
+            rows = tuple(
+                int(tree.start[n]) for tree, n in zip(self.trees, nodes[:, best], strict=True)
+            )
+            self.limit = self.found(rows, int(bounds[best]))
+            alive = np.nonzero((spread > 0) & (bounds <= self.limit))[0]
+            nodes, bounds, widest = nodes[:, alive], bounds[alive], widest[alive]
+        size = bounds.size
+        if size > max(1, BATCH // 2):
+            half = size // 2
+            order = np.argpartition(bounds, half)
+            # The better half last: it is then the newest.
+            for part in (order[half:], order[:half]):
+                self._push(_Waiting(nodes[:, part], bounds[part], widest[part]))
+        elif size:
+            self._push(_Waiting(nodes, bounds, widest))
+
+    def _widest(self, nodes: Array) -> tuple[Array, Array]:
+        """Of every tuple the unit to cut, and its spread: 0 where nothing is left to cut."""
+        spread = self.trees[0].spread.take(nodes[0])
+        widest = np.zeros(spread.size, dtype=np.int8)
+        for u in range(1, len(self.trees)):
+            other = self.trees[u].spread.take(nodes[u])
+            np.putmask(widest, other > spread, u)
+            np.maximum(spread, other, out=spread)
+        return widest, spread
+
+    def _push(self, waiting: _Waiting) -> None:
+        self._number += 1
+        self._waiting[self._number] = waiting
+        heappush(self._lowest, (int(waiting.bounds.min()), self._number))
+        self._newest.append(self._number)
+        self._stored += waiting.bounds.size
+
+    def _taken(self, deep: bool) -> list[tuple[Array, Array]]:
+        """Nodes of up to about a batch of tuples that may still matter, and where to cut them."""
+        parts: list[tuple[Array, Array]] = []
+        size = 0
+        while self._waiting and size < BATCH:
+            number = self._newest.pop() if deep else heappop(self._lowest)[1]
+            waiting = self._waiting.pop(number, None)
+            if waiting is None:
+                continue
+            self._stored -= waiting.bounds.size
+            alive = np.nonzero(waiting.bounds <= self.limit)[0]
+            parts.append((waiting.nodes[:, alive], waiting.widest[alive]))
+            size += alive.size
+        return parts
+
+    def _cut(self, parts: list[tuple[Array, Array]]) -> list[Array]:
+        """The tuples with their widest node replaced by either of its children."""
+        nodes = np.concatenate([part for part, _ in parts], axis=1)
+        widest = np.concatenate([part for _, part in parts])
+        self.cut += widest.size
+        children = []
+        for u, tree in enumerate(self.trees):
+            chosen = nodes[:, np.nonzero(widest == u)[0]]
+            if not chosen.size:
+                continue
+            both = np.concatenate([chosen, chosen], axis=1)
+            size = chosen.shape[1]
+            both[u, :size] = tree.child.take(chosen[u])
+            np.add(both[u, :size], 1, out=both[u, size:])
+            children.append(self._ordered(both))
+        return [part for part in children if part.size]
+
+    def _ordered(self, nodes: Array) -> Array:
+        """Without the tuples all of whose choices are out of order."""
+        keep: Array | None = None
+        for u, mate in enumerate(self.mates):
+            if mate >= 0:
+                tree = self.trees[u]
+                right = tree.start.take(nodes[mate]) < tree.end.take(nodes[u])
+                keep = right if keep is None else keep & right
+        return nodes if keep is None or keep.all() else nodes[:, np.nonzero(keep)[0]]
+
+    def _raise(self) -> None:
+        while self._lowest and self._lowest[0][1] not in self._waiting:
+            heappop(self._lowest)
+        least = self.limit + 1
+        if self._lowest:
+            least = min(least, self._lowest[0][0])
+        if least > self._proved:
+            self._proved = least
+            self.raised(least)
+
+
+def _summed(ends: Sequence[Array], nodes: Array) -> Array:
+    """Sums over the units of what belongs to their nodes, (columns, tuples)."""
+    total = ends[0].take(nodes[0], axis=0)
+    for part, column in zip(ends[1:], nodes[1:], strict=True):
+        total += part.take(column, axis=0)
+    return np.ascontiguousarray(total.T)
