@@ -7,30 +7,43 @@ Reading decides only whether the file *says* something about this network (else
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from gmpy2 import mpq
 
-from ermbit_instances.errors import InputError
+from ermbit_instances.certificate_values import (
+    Value,
+    ValueCollector,
+    VectorCollector,
+    exact,
+    write_value,
+)
 from ermbit_instances.instance import Instance
 from ermbit_instances.jsonfile import Node, dump_json, read_json, write_text
 from ermbit_instances.network import Entry, Network
-from ermbit_instances.rational import Rational, from_float, write_rational
+from ermbit_instances.parameter_vector import exact_array
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ermbit_instances.algebraic import AlgebraicNumber
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "Certificate",
+    "Value",
+    "load_certificate",
+    "parameters_document",
+    "parse_certificate",
+    "write_value",
+]
 
 FORMAT = "ermbit-certificate"
 VERSION = 1
 
-Value: TypeAlias = "Rational | AlgebraicNumber"
-"""Value of a parameter: rational, or algebraic in a ``real`` domain."""
-
+_UNKNOWN = "the network has no free parameter of this name"
 _ARRAY = re.compile(r"([Wb])([1-9][0-9]*)\Z", re.ASCII)
 
 
@@ -39,15 +52,19 @@ class Certificate:
     """Values of all free parameters of an instance.
 
     Attributes:
-        values: one value a free parameter, by parameter number.
+        values: one value a free parameter, by parameter number: a tuple, or a
+            :class:`~ermbit_instances.parameter_vector.ParameterVector` where a file gave arrays
+            of numbers that are all floats.
         instance: ``"sha256:…"`` of the instance it was made for, or ``None``.
         contradictions: places of the file that contradict the network: a frozen entry given
             another value, a shared parameter given two. Each makes the certificate rejected.
+        notes: remarks on the file that do not reject.
     """
 
-    values: tuple[Value, ...]
+    values: Sequence[Value]
     instance: str | None = None
     contradictions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_document(self, instance: Instance) -> dict[str, Any]:
         """The certificate file's document for this instance."""
@@ -63,11 +80,7 @@ class Certificate:
         write_text(path, dump_json(self.to_document(instance)))
 
 
-def write_value(value: Value) -> int | str:
-    return write_rational(value) if isinstance(value, mpq) else str(value)
-
-
-def parameters_document(network: Network, values: tuple[Value, ...]) -> dict[str, Any]:
+def parameters_document(network: Network, values: Sequence[Value]) -> dict[str, Any]:
     """The ``parameters`` object: arrays for own entries of layers, single names otherwise."""
     document: dict[str, Any] = {}
     if network.spelling == "layers":
@@ -118,8 +131,10 @@ def load_certificate(path: str | Path, instance: Instance) -> Certificate:
     """
     path = Path(path)
     ending = path.suffix.lower()
-    if ending in (".npz", ".onnx"):
-        return _from_arrays(path, instance.network)
+    if ending == ".npz":
+        return _from_npz(path, instance.network)
+    if ending == ".onnx":
+        return _from_onnx(path, instance.network)
     return _read(read_json(path), instance.network)
 
 
@@ -143,29 +158,24 @@ def _read(node: Node, network: Network) -> Certificate:
     if node.at("version").integer() != VERSION:
         node.at("version").fail(f"this program reads version {VERSION}")
     member = node.get("instance")
-    collector = _Collector(network)
+    collector = ValueCollector(network)
     parameters = node.at("parameters")
     for key, value in parameters.items():
         if value.value is None:
-            _check_known(network, key, value)
+            if not _is_known(network, key):
+                value.fail(_UNKNOWN)
             continue
         layer, kind = _array_name(network, key)
         if layer is None:
             number = network.parameter_number(key)
             if number is None:
-                value.fail("the network has no free parameter of this name")
+                value.fail(_UNKNOWN)
             collector.set(number, _value(value), key)
             continue
-        for place, entry in _cells(network, layer, kind, value):
-            if place.value is not None:
-                collector.cell(entry, _value(place), place.path)
-    return collector.finish(parameters, None if member is None else member.string())
-
-
-def _check_known(network: Network, key: str, node: Node) -> None:
-    layer, _ = _array_name(network, key)
-    if layer is None and network.parameter_number(key) is None:
-        node.fail("the network has no free parameter of this name")
+        _read_cells(network, layer, kind, value, collector)
+    values = collector.finish(parameters)
+    name = None if member is None else member.string()
+    return Certificate(values, name, tuple(collector.contradictions))
 
 
 def _array_name(network: Network, key: str) -> tuple[int | None, str]:
@@ -179,24 +189,32 @@ def _array_name(network: Network, key: str) -> tuple[int | None, str]:
     return index, match[1]
 
 
-def _cells(
-    network: Network, index: int, kind: str, node: Node
-) -> Iterator[tuple[Node, Entry | None]]:
+def _read_cells(
+    network: Network, index: int, kind: str, node: Node, collector: ValueCollector
+) -> None:
     layer = network.layers[index - 1]
-    rows = node.elements()
+    rows = node.array()
     if len(rows) != layer.units:
         node.fail(f"{len(rows)} entries, but layer {index} has {layer.units} units")
+
+    def read(value: Any, entry: Entry | None, path: str) -> None:
+        if value is not None:
+            # The common case needs no cursor.
+            plain = type(value) is int
+            number = mpq(value) if plain else _value(node.member(value, path))
+            collector.cell(entry, number, path)
+
     for j, row in enumerate(rows):
+        path = f"{node.path}[{j}]"
         if kind == "b":
-            yield row, layer.bias(j)
-            continue
-        if row.value is None:
-            continue
-        cells = row.elements()
-        if len(cells) != len(layer.sources):
-            row.fail(f"{len(cells)} entries, but the fan-in is {len(layer.sources)}")
-        for k, cell in enumerate(cells):
-            yield cell, layer.weight(j, k)
+            read(row, layer.bias(j), path)
+        elif row is not None:
+            place = node.member(row, path)
+            cells = place.array()
+            if len(cells) != len(layer.sources):
+                place.fail(f"{len(cells)} entries, but the fan-in is {len(layer.sources)}")
+            for k, value in enumerate(cells):
+                read(value, layer.weight(j, k), f"{path}[{k}]")
 
 
 def _value(node: Node) -> Value:
@@ -213,116 +231,59 @@ def _value(node: Node) -> Value:
     return node.rational()
 
 
-class _Collector:
-    """Gathers values by parameter number and notes contradictions."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.values: dict[int, Value] = {}
-        self.contradictions: list[str] = []
-
-    def set(self, number: int, value: Value, place: str) -> None:
-        known = self.values.setdefault(number, value)
-        if known != value:
-            self.contradictions.append(f"{place}: the parameter is given two different values")
-
-    def cell(self, entry: Entry | None, value: Value, place: str) -> None:
-        """An array cell: the weight of an edge, which may be absent, frozen or shared."""
-        if entry is None or entry.parameter is None:
-            fixed = mpq(0) if entry is None else entry.value
-            if value != fixed:
-                what = "absent" if entry is None else f"frozen to {write_rational(fixed)}"
-                shown = write_value(value)
-                self.contradictions.append(f"{place}: the entry is {what}, not {shown}")
-            return
-        self.set(entry.parameter, value if entry.scale == 1 else value / entry.scale, place)
-
-    def finish(self, node: Node, instance: str | None) -> Certificate:
-        missing = self.network.parameter_count - len(self.values)
-        if missing:
-            names = [p.name for p in self.network.parameters if p.index not in self.values]
-            more = f" and {missing - 3} more" if missing > 3 else ""
-            node.fail(f"no value for {', '.join(names[:3])}{more}")
-        values = tuple(self.values[i] for i in range(self.network.parameter_count))
-        return Certificate(values, instance, tuple(self.contradictions))
-
-
 # ---------------------------------------------------------------- arrays
 
 
-def _from_arrays(path: Path, network: Network) -> Certificate:
-    root = Node(None, "$", str(path))
-    arrays = _onnx_arrays(path) if path.suffix.lower() == ".onnx" else _npz_arrays(path, root)
-    collector = _Collector(network)
-    for key in sorted(arrays):
-        array = arrays[key]
-        place = Node(None, f"$.{key}", str(path))
-        index, kind = _array_name(network, key)
-        if index is None:
-            number = network.parameter_number(key)
-            if number is None:
-                place.fail("the network has no free parameter of this name")
-            if array.size != 1:
-                place.fail(f"one number is needed, not an array of shape {array.shape}")
-            collector.set(number, _exact(array.reshape(()).item(), place), key)
-            continue
-        layer = network.layers[index - 1]
-        shape = (layer.units, len(layer.sources)) if kind == "W" else (layer.units,)
-        if array.shape != shape:
-            place.fail(f"shape {array.shape}, but the layer needs {shape}")
-        rows = array.tolist()
-        for j, row in enumerate(rows):
-            for k, value in enumerate(row if kind == "W" else [row]):
-                entry = layer.weight(j, k) if kind == "W" else layer.bias(j)
-                frozen = entry is None or entry.parameter is None
-                if isinstance(value, float) and value != value and frozen:
-                    continue  # NaN stands for null where nothing is free
-                where = f"{place.path}[{j}][{k}]" if kind == "W" else f"{place.path}[{j}]"
-                collector.cell(entry, _exact(value, Node(None, where, str(path))), where)
-    return collector.finish(root, None)
-
-
-def _exact(value: object, place: Node) -> Rational:
-    try:
-        return from_float(value) if isinstance(value, float) else mpq(value)
-    except (ValueError, TypeError) as error:
-        place.fail(str(error))
-
-
-def _npz_arrays(path: Path, root: Node) -> dict[str, np.ndarray[Any, Any]]:
+def _from_npz(path: Path, network: Network) -> Certificate:
     from ermbit_instances.npz import read_npz_arrays
 
-    return read_npz_arrays(path, None, root)
+    root = Node(None, "$", str(path))
+    return _from_arrays(read_npz_arrays(path, None, root), network, root)
 
 
-def _onnx_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Initializers of an ONNX model, by name (``W1``, ``b1``, … as in the certificate format)."""
-    from ermbit_instances import limits
-    from ermbit_instances.jsonfile import read_bytes
+def _from_onnx(path: Path, network: Network) -> Certificate:
+    """Initializers that all have parameters' names, or else the graph itself."""
+    from ermbit_instances.onnx_model.file import read_onnx
 
-    data = read_bytes(path, limits.ARRAY_BYTES)
-    try:
-        import onnx
-        from onnx import numpy_helper
-    except ImportError:
-        raise InputError("reading ONNX files needs the package onnx", file=path) from None
-    try:
-        model = onnx.load_model_from_string(data)
-        if not model.graph.initializer:
-            raise ValueError("the model has no initializers")
-        arrays = {}
-        for tensor in model.graph.initializer:
-            if tensor.data_location == onnx.TensorProto.EXTERNAL:
-                raise ValueError(f"initializer {tensor.name!r} lies in an external file")
-            array = numpy_helper.to_array(tensor)
-            if array.dtype.kind in "cOSU":
-                raise ValueError(f"initializer {tensor.name!r} has type {array.dtype}, not numbers")
-            if array.dtype.kind not in "biuf":
-                array = array.astype("float64")  # bfloat16 and 8-bit floats widen exactly
-            arrays[tensor.name] = array
-        return arrays
-    except Exception as error:  # protobuf raises its own types, none of which is public
-        if isinstance(error, MemoryError):
-            raise
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InputError(f"not a usable ONNX model: {reason}", file=path) from None
+    model = read_onnx(path)
+    root = Node(None, "$", str(path))
+    strangers = [name for name in model.tensors if not _is_known(network, name)]
+    if not model.nodes or (model.tensors and not strangers):
+        arrays = {name: model.initializer(name) for name in model.tensors}
+        return _from_arrays(arrays, network, root)
+    if network.spelling != "layers":
+        shown = f"initializer {strangers[0]!r}" if strangers else "a graph without initializers"
+        model.fail(
+            f"{shown}: a graph can be matched with a network of layers only; for one of neurons "
+            "the initializers must have the names of its parameters"
+        )
+    from ermbit_instances.onnx_model.layers import collect_graph
+
+    collector = VectorCollector(network)
+    notes = collect_graph(model, network, collector)
+    values = collector.finish(root)
+    return Certificate(values, None, tuple(collector.contradictions), notes)
+
+
+def _is_known(network: Network, key: str) -> bool:
+    return _array_name(network, key)[0] is not None or network.parameter_number(key) is not None
+
+
+def _from_arrays(
+    arrays: Mapping[str, np.ndarray[Any, Any]], network: Network, root: Node
+) -> Certificate:
+    collector = VectorCollector(network)
+    for key in sorted(arrays):
+        place = root.member(None, f"$.{key}")
+        index, kind = _array_name(network, key)
+        array = exact_array(arrays[key])
+        if index is not None:
+            collector.array(network.layers[index - 1], kind, array, place, null=True)
+            continue
+        number = network.parameter_number(key)
+        if number is None:
+            place.fail(_UNKNOWN)
+        if array.size != 1:
+            place.fail(f"one number is needed, not an array of shape {array.shape}")
+        collector.set(number, exact(array.reshape(-1).tolist()[0], place), key)
+    return Certificate(collector.finish(root), None, tuple(collector.contradictions))

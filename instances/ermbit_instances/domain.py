@@ -11,12 +11,17 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import lcm
-from typing import Any
+from math import inf, lcm, nextafter
+from sys import float_info
+from typing import TYPE_CHECKING, Any
 
 from gmpy2 import mpq
 
+from ermbit_instances.parameter_vector import as_float
 from ermbit_instances.rational import Rational, ceil, floor, write_rational
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Domain(ABC):
@@ -79,6 +84,28 @@ class Domain(ABC):
         """Least value ≥ bound, or ``None``."""
         return next((value for value in self.values() if value >= bound), None)
 
+    def outside(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Where floats are not members, exactly: 1-D finite float64 → Booleans of that length."""
+        import numpy as np
+
+        found = (mpq(v) not in self for v in array.tolist())
+        return np.fromiter(found, dtype=np.bool_, count=array.size)
+
+
+def greatest_float(bound: Rational) -> float:
+    """Greatest finite float64 ≤ bound; −∞ if there is none."""
+    if bound >= mpq(float_info.max):
+        return float_info.max
+    if bound < mpq(-float_info.max):
+        return -inf
+    nearest = int(bound.numerator) / int(bound.denominator)  # correctly rounded
+    return nearest if mpq(nearest) <= bound else nextafter(nearest, -inf)
+
+
+def least_float(bound: Rational) -> float:
+    """Least finite float64 ≥ bound; ∞ if there is none."""
+    return -greatest_float(-bound)
+
 
 @dataclass(frozen=True)
 class IntegerDomain(Domain):
@@ -121,6 +148,19 @@ class IntegerDomain(Domain):
     def above(self, bound: Rational) -> Rational | None:
         k = max(ceil(bound * self.denominator), self.minimum)
         return mpq(k, self.denominator) if k <= self.maximum else None
+
+    def outside(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        # A float is an integer over a power of two, so of the denominator only its power of two
+        # can turn it into an integer; times that it is exact, or so large that it is an integer.
+        # All floats are multiples of 2^-1074, so a greater power changes nothing.
+        shift = min((self.denominator & -self.denominator).bit_length() - 1, 1100)
+        with np.errstate(over="ignore"):
+            scaled = np.ldexp(array, shift)
+        low, high = least_float(self.low), greatest_float(self.high)
+        result: np.ndarray[Any, Any] = (array < low) | (array > high) | (np.floor(scaled) != scaled)
+        return result
 
     def canonical(self) -> dict[str, Any]:
         if self.fixed_point is not None:
@@ -174,6 +214,12 @@ class FiniteDomain(Domain):
     def values(self) -> Iterator[Rational]:
         return iter(self.listed)
 
+    def outside(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        floats = [f for f in map(as_float, self.listed) if f is not None]
+        return np.isin(array, np.array(floats, dtype=np.float64), invert=True)
+
     def canonical(self) -> dict[str, Any]:
         return {"domain": "finite", "values": [write_rational(v) for v in self.listed]}
 
@@ -213,6 +259,11 @@ class RealDomain(Domain):
 
     def above(self, bound: Rational) -> Rational:
         return bound
+
+    def outside(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        return np.zeros(array.size, dtype=np.bool_)
 
     def canonical(self) -> dict[str, Any]:
         return {"domain": "real"}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gmpy2 import mpq
 
 from ermbit_instances.domain import Domain
 from ermbit_instances.rational import Rational, ceil, floor
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,20 @@ class FloatDomain(Domain):
     def above(self, bound: Rational) -> Rational | None:
         mirrored = self.below(-bound)
         return None if mirrored is None else -mirrored
+
+    def outside(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        # A float v with 2^(e−1) ≤ |v| < 2^e is a member iff it is a multiple of the format's last
+        # place there, 2^(e − mantissa − 1) or 2^least if that is more, and not too large. Shifting
+        # by powers of two is exact here: the quotient is at least 2^-53 or v is scaled up.
+        _, exponent = np.frexp(array)
+        last = np.maximum(exponent - self.format.mantissa - 1, self.format.least)
+        scaled = np.ldexp(array, -last)
+        result: np.ndarray[Any, Any] = (np.floor(scaled) != scaled) | (
+            np.abs(array) > float(self.high)
+        )
+        return result
 
     def canonical(self) -> dict[str, Any]:
         return {"domain": "float", "format": self.format.name}

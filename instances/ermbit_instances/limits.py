@@ -35,6 +35,8 @@ DEGREE = Limit("degree", 64, "", "degree of a polynomial activation")
 DOMAIN_BITS = Limit("domain_bits", 4096, "bits", "bit-length B of a fixed_point or rational domain")
 DOMAIN_VALUES = Limit("domain_values", 1_000_000, "values", "length of a finite domain's list")
 ROOT_DEGREE = Limit("root_degree", 128, "", "degree of the polynomial of an algebraic number")
+SLP_BYTES = Limit("slp_bytes", 4 * 2**20, "bytes", "size of a straight-line program file")
+SLP_LINES = Limit("slp_lines", 10_000, "instructions", "length of a straight-line program")
 
 ALL: tuple[Limit, ...] = (
     JSON_BYTES,
@@ -51,4 +53,6 @@ ALL: tuple[Limit, ...] = (
     DOMAIN_BITS,
     DOMAIN_VALUES,
     ROOT_DEGREE,
+    SLP_BYTES,
+    SLP_LINES,
 )

@@ -9,6 +9,7 @@ to single neurons when something needs those.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -219,6 +220,58 @@ class Network:
         return tuple(
             Parameter(i, names[i], weight_numbers[i]) for i in range(self.parameter_count)
         )
+
+    def domain_runs(self) -> Iterator[tuple[range, Domain]]:
+        """Maximal runs of consecutive parameter numbers that share one domain object, in order.
+
+        The domains are those of :attr:`parameters`, without listing every parameter.
+        """
+        first, last, shared = 0, 0, None
+        for numbers, domain in self._domain_pieces():
+            if domain is not shared or numbers.start != last:
+                if shared is not None:
+                    yield range(first, last), shared
+                first, shared = numbers.start, domain
+            last = numbers.stop
+        if shared is not None:
+            yield range(first, last), shared
+
+    def _domain_pieces(self) -> Iterator[tuple[range, Domain]]:
+        """What :meth:`domain_runs` joins: blocks of weights or biases, and single overrides."""
+        blocks: list[tuple[int, int, Domain | None]] = []
+        for layer in self.layers:
+            override = self.layer_domains.get(layer.index)
+            middle = layer.first_parameter + layer.free_weights
+            blocks.append((layer.first_parameter, middle, override or self.default))
+            blocks.append((middle, middle + layer.free_biases, override or self.bias_default))
+        blocks.sort(key=lambda block: block[:2])
+        blocks.append((self.parameter_count, self.parameter_count, None))
+        own = sorted(self.own_domains)
+        taken = 0
+        for start, stop, domain in blocks:
+            while taken < len(own) and own[taken] < stop:
+                number = own[taken]
+                if domain is not None and start < number:
+                    yield range(start, number), domain
+                yield range(number, number + 1), self.own_domains[number]
+                start = max(start, number + 1)
+                taken += 1
+            if domain is not None and start < stop:
+                yield range(start, stop), domain
+
+    def parameter_name(self, number: int) -> str:
+        """The name of one free parameter; quick where the block that owns it is dense."""
+        if (name := self.explicit_names.get(number)) is not None:
+            return name
+        at = bisect_right(self.layers, number, key=lambda layer: layer.first_parameter) - 1
+        layer = self.layers[at]
+        offset = number - layer.first_parameter
+        if layer.weights is None and 0 <= offset < layer.free_weights:
+            fan_in = len(layer.sources)
+            return f"W{layer.index}[{offset // fan_in},{offset % fan_in}]"
+        if layer.biases is None and 0 <= offset - layer.free_weights < layer.free_biases:
+            return f"b{layer.index}[{offset - layer.free_weights}]"
+        return dict(self._layer_names(layer))[number]
 
     @staticmethod
     def _layer_names(layer: Layer) -> Iterator[tuple[int, str]]:

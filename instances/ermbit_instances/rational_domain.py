@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from math import gcd
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gmpy2 import mpq
 
 from ermbit_instances.domain import Domain
 from ermbit_instances.rational import Rational, simplest_between
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,21 @@ class RationalDomain(Domain):
         """A member of [low, high], or ``None`` if there is none (docs/theory.md C4)."""
         candidate = simplest_between(low, high)
         return candidate if candidate in self else None
+
+    def outside(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        # v = odd · 2^shift with odd an integer below 2^53 (0 for v = 0).
+        mantissa, exponent = np.frexp(array)
+        whole = np.abs(np.ldexp(mantissa, 53)).astype(np.int64)
+        power = np.maximum(whole & -whole, 1)
+        odd = whole // power
+        shift = exponent - 53 + np.frexp(power.astype(np.float64))[1] - 1
+        # Bits of the numerator: those of v if v is an integer, else those of its odd part.
+        bits = np.where(shift >= 0, exponent, np.frexp(odd.astype(np.float64))[1])
+        longest = np.maximum(bits, 1 - shift)  # denominator 2^−shift, if that is more than 1
+        result: np.ndarray[Any, Any] = np.logical_and(whole > 0, longest > self.bits)
+        return result
 
     def canonical(self) -> dict[str, Any]:
         return {"domain": "rational", "bits": self.bits}

@@ -17,6 +17,7 @@ from ermbit_instances.algebraic import AlgebraicNumber
 from ermbit_instances.certificate import Certificate, load_certificate, parse_certificate
 from ermbit_instances.errors import InputError
 from ermbit_instances.instance import Instance, parse_instance
+from ermbit_instances.parameter_vector import ParameterVector
 
 
 def instance(layers: list[dict[str, Any]], inputs: int = 2, **weights: Any) -> Instance:
@@ -228,3 +229,116 @@ def test_initializers_that_are_no_numbers(array: Any, tmp_path: Path) -> None:
     arrays = ARRAYS | {"W1": np.array([[0.1, 6], [3, 0]]), "b2": array}
     with pytest.raises(InputError, match="not numbers"):
         load_certificate(saved(tmp_path / "c.onnx", arrays), MIXED)
+
+
+# --- dense layers, as whole arrays ---------------------------------------------------------------
+
+DENSE = instance(
+    [{"units": 3, "activation": "relu"}, {"units": 2, "activation": "identity", "bias": False}]
+)
+WHOLE = {
+    "W1": np.array([[1, 2], [3, 4], [5, 6.5]]),
+    "b1": np.array([7, 8, 9], dtype=np.float16),
+    "W2": np.array([[0.1, -0.0, 5e-324], [1, 2, 3]]),
+}
+
+
+@pytest.mark.parametrize("ending", [".npz", ".onnx"])
+def test_dense_layers_become_a_vector(ending: str, tmp_path: Path) -> None:
+    found = load_certificate(saved(tmp_path / f"c{ending}", WHOLE), DENSE)
+    assert isinstance(found.values, ParameterVector)
+    tiny = mpq(1, 2**1074)
+    expected = (1, 2, 3, 4, 5, mpq(13, 2), 7, 8, 9, mpq(0.1), 0, tiny, 1, 2, 3)
+    assert found.values == expected
+    assert found == Certificate(expected)
+    path = tmp_path / "c.cert.json"
+    found.write(path, DENSE)
+    assert load_certificate(path, DENSE).values == found.values
+    singles = {f"W1[{j},{k}]": WHOLE["W1"][j, k] for j in range(3) for k in range(2)}
+    apart = singles | {"b1": WHOLE["b1"], "W2": WHOLE["W2"]}
+    assert load_certificate(saved(tmp_path / f"d{ending}", apart), DENSE) == found
+
+
+@pytest.mark.parametrize("ending", [".npz", ".onnx"])
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"W1": np.array([[1, 2], [3, NAN], [NAN, 6]])}, "$.W1[1][1]: NaN"),
+        ({"b1": np.array([1, 2, -np.inf])}, "$.b1[2]: NaN and infinities are not numbers here"),
+        ({"W2": np.zeros((3, 2))}, "$.W2: shape (3, 2), but the layer needs (2, 3)"),
+        ({"W2": np.zeros(6)}, "$.W2: shape (6,)"),
+        ({"W2": None}, "no value for W2[0,0], W2[0,1], W2[0,2] and 3 more"),
+        ({"b1": None, "b1[1]": np.array(1)}, "no value for b1[0], b1[2]"),
+        ({"b2": np.zeros(3)}, "$.b2: shape (3,), but the layer needs (2,)"),
+        ({"W3": np.zeros(3)}, "$.W3: the network has no free parameter"),
+    ],
+)  # fmt: skip
+def test_dense_arrays_that_do_not_fit(
+    ending: str, change: dict[str, Any], text: str, tmp_path: Path
+) -> None:
+    arrays = {name: array for name, array in (WHOLE | change).items() if array is not None}
+    with pytest.raises(InputError) as caught:
+        load_certificate(saved(tmp_path / f"c{ending}", arrays), DENSE)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", [".npz", ".onnx"])
+def test_a_dense_entry_given_twice(ending: str, tmp_path: Path) -> None:
+    # Names are taken in alphabetical order, "W1" before "W1[...": the array comes first.
+    arrays = WHOLE | {"W1[0,1]": np.array(2), "W1[2,1]": np.array(6), "b2": np.zeros(2)}
+    found = load_certificate(saved(tmp_path / f"c{ending}", arrays), DENSE)
+    assert found.contradictions == ("W1[2,1]: the parameter is given two different values",)
+    assert found.values[5] == mpq(13, 2)
+    # Here a shared name comes before the array of another layer that holds it too.
+    subject = instance(
+        [
+            {"units": 1, "activation": "relu", "weights": [[None, {"param": "A"}]]},
+            {"units": 1, "activation": "identity"},
+        ]
+    )
+    arrays = {"A": np.array(1), "W1": np.array([[1, 2]]), "b1": [0.5], "W2": [[1]], "b2": [0]}
+    found = load_certificate(saved(tmp_path / f"d{ending}", arrays), subject)
+    assert found.contradictions == ("$.W1[0][1]: the parameter is given two different values",)
+    assert found.values[subject.network.named["A"]] == 1
+
+
+@pytest.mark.parametrize("ending", [".npz", ".onnx"])
+def test_numbers_that_no_float_is_are_kept(ending: str, tmp_path: Path) -> None:
+    large = 2**53 + 1
+    arrays = WHOLE | {"W2": np.array([[large, 1, -large], [2**63 - 1, -(2**63), 0]])}
+    found = load_certificate(saved(tmp_path / f"c{ending}", arrays), DENSE)
+    assert isinstance(found.values, tuple)
+    assert found.values[9:] == (large, 1, -large, 2**63 - 1, -(2**63), 0)
+    assert found.values[:2] == (1, 2)
+    twice = arrays | {"W2[0,0]": np.array(large), "W2[0,2]": np.array(-float(large))}
+    found = load_certificate(saved(tmp_path / f"d{ending}", twice), DENSE)
+    assert found.contradictions == ("W2[0,2]: the parameter is given two different values",)
+    third = instance(
+        [{"units": 1, "activation": "relu", "weights": [[{"param": "s", "scale": 3}, 1]]}]
+    )
+    arrays = {"W1": np.array([[1.0, 1.0]]), "b1": np.array([0.0])}
+    found = load_certificate(saved(tmp_path / f"e{ending}", arrays), third)
+    assert sorted(found.values) == [0, mpq(1, 3)]
+    again = load_certificate(saved(tmp_path / f"f{ending}", arrays | {"s": np.array(1 / 3)}), third)
+    assert len(again.contradictions) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (onnx.TensorProto.BFLOAT16, 1.5),
+        (onnx.TensorProto.FLOAT8E4M3FN, 448.0),
+        (onnx.TensorProto.FLOAT8E5M2, -0.25),
+        (onnx.TensorProto.INT8, -7),
+        (onnx.TensorProto.UINT64, 3),
+        (onnx.TensorProto.BOOL, 1),
+    ],
+)
+def test_other_types_widen_exactly(kind: int, value: float, tmp_path: Path) -> None:
+    tensors = [onnx.numpy_helper.from_array(WHOLE[name], name) for name in ("W1", "W2")]
+    tensors.append(onnx.helper.make_tensor("b1", kind, [3], [value] * 3))
+    graph = onnx.helper.make_graph([], "g", [], [], initializer=tensors)
+    onnx.save(onnx.helper.make_model(graph), str(tmp_path / "c.onnx"))
+    found = load_certificate(tmp_path / "c.onnx", DENSE)
+    assert isinstance(found.values, ParameterVector)
+    assert found.values[6:9] == (mpq(value),) * 3
