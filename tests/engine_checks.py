@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from gmpy2 import mpq
 
-import random_instances
 import reference
+import rewriters
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, Outcome, Task, ignore
 from ermbit.engines.registry import NAMES, engine
 from ermbit.verifier.verify import verify
@@ -26,6 +26,10 @@ from reference import Document
 
 PATIENCE = 300.0
 """Seconds that a call may take before it counts as one that does not end."""
+
+
+FINITE_ENGINES = tuple(name for name in NAMES if name != "halfspaces")
+"""The engines that answer questions about finite domains."""
 
 
 class Size(NamedTuple):
@@ -45,6 +49,10 @@ class Size(NamedTuple):
 SIZES: Mapping[str, Size] = {
     # Enumeration is what the instances are made for.
     "exhaustive": Size(10_000, 10_000),
+    # Made for far larger tables than these instances have; refuses what is not a sum of units.
+    "tables": Size(10_000, 10_000),
+    # For real parameters only: never complete for finite domains.
+    "halfspaces": Size(10_000, 10_000),
     # A minimum over fine-grained losses takes some ten decisions on circuits of growing width.
     # Cubes of cubes make multipliers of hundreds of bits: a minute for a single decision.
     "sat": Size(600, 100, 4, 4),
@@ -138,7 +146,7 @@ def check_certificate(
     """
     assert values is not None, "no certificate"
     if limit is not None:
-        document = random_instances.with_threshold(document, limit)
+        document = rewriters.with_threshold(document, limit)
     instance = parse_instance(document)
     verdict = verify(instance, parameters_document(instance.network, values))
     if limit is not None:
@@ -162,7 +170,7 @@ def decide(
     name: str, document: Document, threshold: Fraction, patience: float = PATIENCE
 ) -> Outcome:
     """The engine's decision at a threshold; the certificate of a `sat` is checked."""
-    problem = problem_of(random_instances.with_threshold(document, threshold))
+    problem = problem_of(rewriters.with_threshold(document, threshold))
     outcome = engine(name).decide(problem, Budget(time.monotonic() + patience), ignore)
     assert outcome.status in ("sat", "unsat", "unknown")
     if outcome.status == "sat":

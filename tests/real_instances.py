@@ -17,6 +17,7 @@ import z3
 
 import random_instances
 import reference
+import rewriters
 from reference import Document, number
 
 HIDDEN: tuple[Any, ...] = (
@@ -170,7 +171,7 @@ def _neurons(document: Document) -> Document:
     """The `neurons` spelling, with the domains of overridden layers written to each parameter."""
     flat = copy.deepcopy(document)
     overrides = flat["weights"].pop("parameters", {})
-    flat, names = random_instances.as_neurons(flat)
+    flat, names = rewriters.as_neurons(flat)
     by_name: dict[str, Any] = {}
     for slot in random_instances.slots(random_instances.explicit(document)["network"]):
         if slot.entry is None or isinstance(slot.entry, dict):

@@ -21,7 +21,7 @@ from ermbit.cli import main as command_line
 from ermbit.engines import registry
 from ermbit.inspection import describe
 from ermbit.options import SEARCH, Option
-from ermbit.verifier.verify import Verdict
+from ermbit.verifier.verdict import Verdict
 from ermbit_instances import limits
 from ermbit_instances.activation import NAMES as ACTIVATIONS
 from ermbit_instances.families import FamilyParameter, activation_text, domain_text, families
@@ -136,6 +136,10 @@ def test_json_keys_are_those_described() -> None:
     instance = load(ROOT / "instances" / "library" / "xor-2-relu.erm.json")
     assert keys_described("solve") == set(Answer("unknown", None, 0.0).to_json())
     assert keys_described("verify") == set(Verdict(None, None, (), "none", None).to_json())
+    theta = {"W1": [[1, 0], [0, 1]], "b1": [0, 0], "W2": [[1, 1]], "b2": [0]}
+    every = ermbit.gradient(instance, theta).to_json()
+    single = ermbit.gradient(instance, theta, parameter="b2[0]").to_json()
+    assert keys_described("gradient") == set(every) | set(single)
     info = set(describe(instance)) - {"layers"}
     assert keys_described("info") == info
 

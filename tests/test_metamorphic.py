@@ -20,8 +20,8 @@ import pytest
 import random_instances
 import real_instances
 import reference
-from engine_checks import capability, complete_engines, decide, least, problem_of
-from ermbit.engines.registry import NAMES
+import rewriters
+from engine_checks import FINITE_ENGINES, capability, complete_engines, decide, least, problem_of
 from random_instances import LOSSES, random_instance
 from reference import Document, number
 
@@ -54,32 +54,32 @@ def rewritings(document: Document, rng: random.Random) -> Iterator[Rewriting]:
     samples = len(data["x"])
     if samples > 1:
         order = shuffled(rng, samples)
-        yield Rewriting("permute samples", random_instances.permute_samples(document, order))
+        yield Rewriting("permute samples", rewriters.permute_samples(document, order))
     if network["inputs"] > 1:
         order = shuffled(rng, network["inputs"])
-        yield Rewriting("permute inputs", random_instances.permute_inputs(document, order)[0])
+        yield Rewriting("permute inputs", rewriters.permute_inputs(document, order)[0])
     for number_of_layer, layer in enumerate(network.get("layers", [])[:-1], start=1):
         if layer["units"] > 1:
             order = shuffled(rng, layer["units"])
-            rewritten, _ = random_instances.permute_hidden(document, number_of_layer, order)
+            rewritten, _ = rewriters.permute_hidden(document, number_of_layer, order)
             yield Rewriting("permute hidden", rewritten)
-    yield Rewriting("idle sample", random_instances.add_zero_weight_sample(document, rng))
+    yield Rewriting("idle sample", rewriters.add_zero_weight_sample(document, rng))
     factor = rng.choice([f for f in FACTORS if f > 0])
-    yield Rewriting("sample weights", *random_instances.scale_sample_weights(document, factor))
+    yield Rewriting("sample weights", *rewriters.scale_sample_weights(document, factor))
     if "layers" in network:
-        spelt, _ = random_instances.as_neurons(document)
+        spelt, _ = rewriters.as_neurons(document)
         yield Rewriting("as neurons", spelt)
     else:
         spelt = document
-    yield Rewriting("shuffle neurons", random_instances.shuffle_neurons(spelt, rng))
+    yield Rewriting("shuffle neurons", rewriters.shuffle_neurons(spelt, rng))
     constant = with_idle_neuron(spelt, rng)
     if constant is not None:
         yield Rewriting("idle neuron", constant)
     factor = rng.choice(FACTORS)
-    yield Rewriting("scale inputs", random_instances.scale_inputs(document, factor)[0])
+    yield Rewriting("scale inputs", rewriters.scale_inputs(document, factor)[0])
     if document["loss"]["name"] in random_instances.CLASSIFICATION:
         factor = Fraction(1) if len(reference.network_of(network)[1]) > 1 else Fraction(-1)
-    yield Rewriting("scale outputs", *random_instances.scale_outputs(document, factor))
+    yield Rewriting("scale outputs", *rewriters.scale_outputs(document, factor))
 
 
 def with_idle_neuron(document: Document, rng: random.Random) -> Document | None:
@@ -124,7 +124,7 @@ def check_rewritings(document: Document, engine: str, rng: random.Random, minima
         expected = found._replace(minimum=found.minimum * rewriting.gain)
         assert ask(engine, rewriting.document, minima) == expected, (engine, rewriting, document)
     sample = rng.randrange(len(document["data"]["x"]))
-    twice, heavy = random_instances.duplicate_sample_as_weight(document, sample)
+    twice, heavy = rewriters.duplicate_sample_as_weight(document, sample)
     assert ask(engine, twice, minima) == ask(engine, heavy, minima), (engine, sample, document)
 
 
@@ -163,7 +163,7 @@ def test_coverage() -> None:
         "as neurons", "shuffle neurons", "idle neuron", "scale inputs", "scale outputs",
     ):  # fmt: skip
         assert applied[name] >= 10, (name, applied)
-    assert all(engines[name] >= 3 for name in NAMES), engines
+    assert all(engines[name] >= 3 for name in FINITE_ENGINES), engines
     turns = Counter(real_engine(index, real_draw(index)) for index in REAL)
     assert turns["smt"] >= 8 and turns["nra"] >= 6, turns
 
@@ -192,7 +192,7 @@ def real_draw(index: int) -> Document:
     )
     attained, _ = reference.minimum(real_instances.sub_domain(document))
     factor = rng.choice([Fraction(1), Fraction(1, 2), Fraction(9, 10)])
-    return random_instances.with_threshold(document, attained * factor)
+    return rewriters.with_threshold(document, attained * factor)
 
 
 def real_engine(index: int, document: Document) -> str:
@@ -213,7 +213,7 @@ def test_real_domains(index: int) -> None:
 @pytest.mark.parametrize("index", range(6))
 def test_an_unread_neuron_of_the_reals(index: int) -> None:
     """A neuron that nothing reads changes nothing, whatever its parameters may be."""
-    document, _ = random_instances.as_neurons(real_draw(2 * index))
+    document, _ = rewriters.as_neurons(real_draw(2 * index))
     more = copy.deepcopy(document)
     more["network"]["neurons"].append(
         {"id": "unread", "inputs": {"x0": None}, "bias": None, "activation": "relu"}

@@ -81,7 +81,14 @@ def matches(shown: str, printed: str) -> bool:
 
 def test_tour_shows_what_it_promises() -> None:
     commands = [shlex.split(command)[1] for command, _ in TOUR]
-    assert set(commands) == {"solve", "minimize", "verify", "generate", "info"}
+    assert set(commands) == {
+        "solve",
+        "minimize",
+        "verify",
+        "gradient",
+        "generate",
+        "info",
+    }
     firsts = {output.partition("\n")[0] for _, output in TOUR}
     assert {"sat", "unsat", "optimal", "accepted", "rejected"} <= firsts
     assert any("--json" in command for command, _ in TOUR)

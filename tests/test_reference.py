@@ -12,6 +12,7 @@ import pytest
 
 import random_instances as instances
 import reference
+import rewriters
 from random_instances import DOMAINS, LOSSES, REDUCTIONS, random_instance, random_parameters
 
 F = Fraction
@@ -332,7 +333,7 @@ def test_all_losses_of_a_line() -> None:
     assert reference.achievable(document) == [F(1, 2), 1, 2]
     assert reference.minimum(document) == (F(1, 2), {"W1[0,0]": F(0)})
     assert not reference.is_satisfiable(document)
-    assert reference.is_satisfiable(instances.with_threshold(document, F(1, 2)))
+    assert reference.is_satisfiable(rewriters.with_threshold(document, F(1, 2)))
 
 
 def test_no_free_parameter() -> None:
@@ -464,7 +465,7 @@ def losses_agree(
     assert json.loads(json.dumps(new)) == new
     for _ in range(4):
         theta = random_parameters(rng, old)
-        renamed = instances.renamed(theta, names)
+        renamed = rewriters.renamed(theta, names)
         assert reference.loss(new, renamed) == gain * reference.loss(old, theta)
 
 
@@ -484,7 +485,7 @@ def test_explicit_changes_nothing() -> None:
 
 def test_as_neurons() -> None:
     for document, rng in cases(spelling="layers"):
-        new, names = instances.as_neurons(document)
+        new, names = rewriters.as_neurons(document)
         assert "layers" not in new["network"]
         losses_agree(document, new, rng, names)
 
@@ -492,7 +493,7 @@ def test_as_neurons() -> None:
 def test_permute_inputs() -> None:
     for document, rng in cases():
         permutation = shuffled(rng, document["network"]["inputs"])
-        new, names = instances.permute_inputs(document, permutation)
+        new, names = rewriters.permute_inputs(document, permutation)
         losses_agree(document, new, rng, names)
 
 
@@ -501,14 +502,14 @@ def test_permute_hidden() -> None:
         layers = document["network"]["layers"]
         for index in range(1, len(layers)):
             permutation = shuffled(rng, layers[index - 1]["units"])
-            new, names = instances.permute_hidden(document, index, permutation)
+            new, names = rewriters.permute_hidden(document, index, permutation)
             losses_agree(document, new, rng, names)
         with pytest.raises(ValueError):
-            instances.permute_hidden(document, len(layers), [0])
+            rewriters.permute_hidden(document, len(layers), [0])
 
 
 def test_permute_hidden_by_hand() -> None:
-    new, names = instances.permute_hidden(layered(), 1, [1, 0])
+    new, names = rewriters.permute_hidden(layered(), 1, [1, 0])
     hidden = new["network"]["layers"][0]
     assert hidden["mask"] == [[1, 1], [1, 0]]
     assert hidden["weights"] == [["1/2", {"param": "s"}], [None, None]]
@@ -522,13 +523,13 @@ def test_permute_hidden_by_hand() -> None:
 
 def test_shuffle_neurons() -> None:
     for document, rng in cases(spelling="neurons"):
-        losses_agree(document, instances.shuffle_neurons(document, rng), rng)
+        losses_agree(document, rewriters.shuffle_neurons(document, rng), rng)
 
 
 @pytest.mark.parametrize("factor", [F(2), F(-3, 2)])
 def test_scale_inputs(factor: Fraction) -> None:
     for document, rng in cases():
-        new, names = instances.scale_inputs(document, factor)
+        new, names = rewriters.scale_inputs(document, factor)
         losses_agree(document, new, rng, names)
 
 
@@ -540,9 +541,9 @@ def test_scale_outputs(loss: str, factor: Fraction) -> None:
         classes = loss in instances.CLASSIFICATION
         if (classes and several and factor < 0) or (loss == "hinge" and abs(factor) != 1):
             with pytest.raises(ValueError):
-                instances.scale_outputs(document, factor)
+                rewriters.scale_outputs(document, factor)
             continue
-        new, gain = instances.scale_outputs(document, factor)
+        new, gain = rewriters.scale_outputs(document, factor)
         expected = {"absolute": abs(factor), "squared": factor * factor}.get(loss, F(1))
         assert gain == expected
         assert reference.number(new["threshold"]) == gain * reference.number(document["threshold"])
@@ -552,12 +553,12 @@ def test_scale_outputs(loss: str, factor: Fraction) -> None:
 def test_permute_samples() -> None:
     for document, rng in cases():
         permutation = shuffled(rng, len(document["data"]["x"]))
-        losses_agree(document, instances.permute_samples(document, permutation), rng)
+        losses_agree(document, rewriters.permute_samples(document, permutation), rng)
 
 
 def test_add_zero_weight_sample() -> None:
     for document, rng in cases():
-        new = instances.add_zero_weight_sample(document, rng)
+        new = rewriters.add_zero_weight_sample(document, rng)
         assert len(new["data"]["x"]) == len(document["data"]["x"]) + 1
         losses_agree(document, new, rng)
 
@@ -565,7 +566,7 @@ def test_add_zero_weight_sample() -> None:
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_scale_sample_weights(reduction: str) -> None:
     for document, rng in cases(30, reduction=reduction):
-        new, gain = instances.scale_sample_weights(document, F(7, 3))
+        new, gain = rewriters.scale_sample_weights(document, F(7, 3))
         assert gain == (1 if reduction == "mean" else F(7, 3))
         assert reference.number(new["threshold"]) == gain * reference.number(document["threshold"])
         losses_agree(document, new, rng, gain=gain)
@@ -574,7 +575,7 @@ def test_scale_sample_weights(reduction: str) -> None:
 def test_duplicate_sample_as_weight() -> None:
     for document, rng in cases():
         sample = rng.randrange(len(document["data"]["x"]))
-        twice, heavy = instances.duplicate_sample_as_weight(document, sample)
+        twice, heavy = rewriters.duplicate_sample_as_weight(document, sample)
         assert len(twice["data"]["x"]) == len(heavy["data"]["x"]) + 1
         losses_agree(twice, heavy, rng)
 
@@ -582,12 +583,12 @@ def test_duplicate_sample_as_weight() -> None:
 def test_rewriters_leave_their_argument_alone() -> None:
     for document, rng in cases(20, spelling="layers", loss="absolute"):
         before = json.dumps(document)
-        instances.as_neurons(document)
-        instances.permute_inputs(document, shuffled(rng, document["network"]["inputs"]))
-        instances.scale_inputs(document, F(2))
-        instances.scale_outputs(document, F(2))
-        instances.permute_samples(document, range(len(document["data"]["x"])))
-        instances.add_zero_weight_sample(document, rng)
-        instances.scale_sample_weights(document, F(2))
-        instances.duplicate_sample_as_weight(document, 0)
+        rewriters.as_neurons(document)
+        rewriters.permute_inputs(document, shuffled(rng, document["network"]["inputs"]))
+        rewriters.scale_inputs(document, F(2))
+        rewriters.scale_outputs(document, F(2))
+        rewriters.permute_samples(document, range(len(document["data"]["x"])))
+        rewriters.add_zero_weight_sample(document, rng)
+        rewriters.scale_sample_weights(document, F(2))
+        rewriters.duplicate_sample_as_weight(document, 0)
         assert json.dumps(document) == before

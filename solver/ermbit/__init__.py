@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ermbit.answer import Answer
-    from ermbit.api import generate, load, minimize, solve, verify
-    from ermbit.verifier.verify import Verdict
+    from ermbit.api import generate, gradient, load, minimize, solve, verify
+    from ermbit.verifier.derivatives import Gradient
+    from ermbit.verifier.verdict import Verdict
     from ermbit_instances.errors import (
         ErmbitError,
         IncompatibleError,
@@ -32,9 +33,11 @@ __all__ = [
     "solve",
     "minimize",
     "verify",
+    "gradient",
     "generate",
     "Answer",
     "Verdict",
+    "Gradient",
     "Instance",
     "ErmbitError",
     "InputError",
@@ -50,9 +53,11 @@ _HOME = {
     "solve": "ermbit.api",
     "minimize": "ermbit.api",
     "verify": "ermbit.api",
+    "gradient": "ermbit.api",
     "generate": "ermbit.api",
     "Answer": "ermbit.answer",
-    "Verdict": "ermbit.verifier.verify",
+    "Verdict": "ermbit.verifier.verdict",
+    "Gradient": "ermbit.verifier.derivatives",
     "Instance": "ermbit_instances.instance",
 }
 

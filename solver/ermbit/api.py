@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ermbit.answer import Answer
     from ermbit.engines.engine import Task
     from ermbit.progress import Listener
-    from ermbit.verifier.verify import Verdict
+    from ermbit.verifier.derivatives import Gradient
+    from ermbit.verifier.verdict import Verdict
     from ermbit_instances.certificate import Certificate
 
 
@@ -103,7 +104,14 @@ def minimize(
 
 
 def verify(
-    instance: Instance | str | Path, certificate: Certificate | Mapping[str, Any] | str | Path
+    instance: Instance | str | Path,
+    certificate: Certificate | Mapping[str, Any] | str | Path,
+    *,
+    exact_loss: bool = False,
+    loss_bit: int | tuple[int, int] | None = None,
+    leading_bits: int | None = None,
+    memory: int | None = None,
+    timeout: float | None = None,
 ) -> Verdict:
     """Decide exactly whether a certificate proves an instance ``sat``.
 
@@ -111,13 +119,59 @@ def verify(
         instance: the question, or the path of its file.
         certificate: the path of a certificate file (JSON, NPZ, ONNX), its document, or a mapping
             of parameters such as ``Answer.certificate``.
+        exact_loss: compute the whole loss, even where a bound decides.
+        loss_bit: K, or (K, count): the bits K, …, K+count−1 of the loss.
+        leading_bits: so many of the highest bits of the loss.
+        memory: megabytes that the numbers may take.
+        timeout: seconds.
 
     Raises:
         InputError: a file is wrong, or the certificate does not fit the network.
     """
+    from ermbit.verifier.question import Question
     from ermbit.verifier.verify import verify as decide
 
-    return decide(_read(instance), certificate)
+    question = Question(exact_loss, _window(loss_bit), leading_bits, memory, timeout)
+    return decide(_read(instance), certificate, question)
+
+
+def gradient(
+    instance: Instance | str | Path,
+    certificate: Certificate | Mapping[str, Any] | str | Path,
+    *,
+    parameter: str | None = None,
+    bit: int | tuple[int, int] | None = None,
+    numerator_bit: int | tuple[int, int] | None = None,
+    leading_bits: int | None = None,
+    memory: int | None = None,
+    timeout: float | None = None,
+) -> Gradient:
+    """Differentiate the loss at a certificate, exactly.
+
+    Args:
+        instance: the instance, or the path of its file; domains and threshold play no role.
+        certificate: as for :func:`verify`.
+        parameter: of one parameter only.
+        bit: K, or (K, count): bits of the absolute values.
+        numerator_bit: the same of the integer numerators over the common denominator.
+        leading_bits: so many of the highest bits.
+        memory: megabytes that the numbers may take.
+        timeout: seconds.
+
+    Raises:
+        InputError: a file is wrong, or the certificate does not fit the network.
+        UsageError: no such parameter; bits of an algebraic derivative.
+    """
+    from ermbit.verifier.gradient import Wanted
+    from ermbit.verifier.gradient import gradient as differentiate
+
+    wanted = Wanted(parameter, False, _window(bit), _window(numerator_bit), leading_bits)
+    question = _read(instance)
+    return differentiate(question, certificate, wanted, memory=memory, timeout=timeout)
+
+
+def _window(bits: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    return (bits, 1) if isinstance(bits, int) else bits
 
 
 def generate(family: str, seed: int = 0, **parameters: object) -> Instance:

@@ -81,7 +81,7 @@ class Bounds:
         if isinstance(confirmed, Undecided):
             self.undecided = confirmed.reason
             return None
-        if self.best is None or confirmed.loss < self.best.loss:
+        if self.best is None or confirmed.measured < self.best.measured:
             self.best = confirmed
             self._check(engine)
             self._improved(engine, "incumbent")

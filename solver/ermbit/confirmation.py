@@ -12,9 +12,10 @@ from typing import Any
 
 from ermbit.engines.engine import Task
 from ermbit.reproduction import Contradiction, contradiction
+from ermbit.verifier.question import Question
 from ermbit.verifier.verify import verify
 from ermbit_instances.certificate import Certificate, Value, parse_certificate
-from ermbit_instances.errors import ErmbitError, InputError
+from ermbit_instances.errors import ErmbitError, InputError, InternalError
 from ermbit_instances.instance import Instance, load, parse_instance
 from ermbit_instances.jsonfile import parse_json
 
@@ -26,12 +27,20 @@ class Confirmed:
     Attributes:
         engine: who found it.
         parameters: its parameters document.
-        loss: the exact loss that the verifier computed.
+        loss: the exact loss that the verifier computed; ``None`` where it proved L(θ) ≤ γ without
+            it, because the number is too long.
     """
 
     engine: str
     parameters: dict[str, Any]
-    loss: Value
+    loss: Value | None
+
+    @property
+    def measured(self) -> Value:
+        """The loss, which every certificate of a minimisation has."""
+        if self.loss is None:
+            raise InternalError(f"a certificate of {self.engine} was confirmed without its loss")
+        return self.loss
 
 
 @dataclass(frozen=True)
@@ -114,15 +123,15 @@ class Confirmation:
             certificate = parse_certificate(parse_json(json.dumps(document)).value, question)
         except (ErmbitError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise self.refusal(f"{engine} returned no usable parameters: {error}", engine) from None
-        verdict = verify(question, certificate)
-        if verdict.accepted is None or (verdict.accepted and verdict.loss is None):
+        verdict = verify(question, certificate, Question(exact_loss=True))
+        compared = verdict.loss is not None or self._task == "decide"
+        if verdict.accepted is None or (verdict.accepted and not compared):
             return Undecided(f"a certificate of {engine} could not be verified: {verdict.reason}")
         if not verdict.accepted:
             why = "; ".join(verdict.violations[:3])
             what = f"the verifier refuses a certificate of {engine}: {why}"
             raise self.refusal(what, engine, parameters)
-        assert verdict.loss is not None
-        if claimed is not None and claimed != verdict.loss:
+        if claimed is not None and verdict.loss is not None and claimed != verdict.loss:
             what = f"{engine} claims another loss than the verifier finds"
             raise self.refusal(what, engine, parameters)
         return Confirmed(engine, parameters, verdict.loss)

@@ -6,9 +6,10 @@ from collections import Counter
 from math import log2, prod
 from typing import Any
 
+from ermbit import magnitude
 from ermbit.magnitude import EDGE_LIMIT, number_bits
 from ermbit.plan import make_plan
-from ermbit.verifier.verify import describe_domain
+from ermbit.verifier.membership import describe_domain
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.symmetry import interchangeable_classes
 from ermbit_instances.instance import Instance
@@ -32,6 +33,8 @@ def describe(instance: Instance) -> dict[str, Any]:
     """
     network = instance.network
     problem = Problem(instance)
+    # Of what no engine will look at, only what is known without effort is told.
+    examined = network.edge_count * len(instance.data) <= magnitude.WORK_LIMIT
     domains = _domains(instance)
     logs = [None if d["size"] is None else d["parameters"] * log2(d["size"]) for d in domains]
     exponent = None if None in logs else sum(x for x in logs if x is not None)
@@ -55,13 +58,13 @@ def describe(instance: Instance) -> dict[str, Any]:
         "assignments_log2": None if exponent is None else round(exponent, 3),
         "data": {
             "samples": len(instance.data),
-            "distinct": len(problem.samples.rows),
+            "distinct": len(problem.samples.rows) if examined else None,
             "weighted": instance.data.sample_weights is not None,
         },
         "loss": instance.loss.canonical(),
         "threshold": None if instance.threshold is None else write_rational(instance.threshold),
         "bits": bit_lengths(problem),
-        "symmetries": _symmetries(problem),
+        "symmetries": _symmetries(problem) if examined else None,
         "engines": _engines(problem),
         "warnings": list(instance.warnings),
     }
@@ -91,6 +94,9 @@ def bit_lengths(problem: Problem) -> dict[str, Any]:
     instance = problem.instance
     if instance.network.edge_count > EDGE_LIMIT:
         reason = "the network is too large to be examined"
+        return {"bound": None, "layers": [], "reason": reason}
+    if instance.network.edge_count * len(instance.data) > magnitude.WORK_LIMIT:
+        reason = "the instance is too large to be examined"
         return {"bound": None, "layers": [], "reason": reason}
     unbounded = [p.name for p in instance.network.parameters if p.domain.low is None]
     if unbounded:

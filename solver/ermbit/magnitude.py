@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from gmpy2 import mpq
 
-from ermbit.verifier.growth import output_bits
+from ermbit.verifier.evaluation.growth import output_bits
 from ermbit_encodings.problem import Problem
 from ermbit_instances.domain import Domain
 from ermbit_instances.rational import Rational, ceil
 
 EDGE_LIMIT = 2_000_000
 """Edges of the largest network that is examined at all."""
+
+WORK_LIMIT = 100_000_000
+"""Edges times samples of the largest instance that is examined: seconds for a single θ."""
 
 NUMBER_BITS_LIMIT = 2**22
 """Bits of one value: its square takes milliseconds, a whole network of them minutes."""
@@ -28,6 +31,9 @@ def objection(problem: Problem) -> str | None:
     network = problem.instance.network
     if network.edge_count > EDGE_LIMIT:
         return f"{network.edge_count} edges are past the limit of {EDGE_LIMIT}"
+    work = network.edge_count * len(problem.instance.data)
+    if work > WORK_LIMIT:
+        return f"{work} edges times samples are past the limit of {WORK_LIMIT}"
     bits = number_bits(problem)
     if bits > NUMBER_BITS_LIMIT:
         return f"numbers of up to {bits} bits are past the limit of {NUMBER_BITS_LIMIT}"

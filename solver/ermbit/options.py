@@ -92,6 +92,9 @@ TIMEOUT = Option("timeout", float, None, 0, None, "S", "no limit", "seconds of w
 MEMORY = Option(
     "memory", int, None, 1, 2**40, "MB", "no limit", "megabytes for all engines together"
 )
+NUMBER_MEMORY = Option(
+    "memory", int, None, 1, 2**40, "MB", "1024", "megabytes that the numbers may take"
+)
 THREADS = Option(
     "threads",
     int,

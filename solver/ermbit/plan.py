@@ -12,7 +12,7 @@ from ermbit_encodings.problem import Problem
 AUTO = "auto"
 CROSS_CHECK = "cross-check"
 
-INLINE_ENGINES = ("exhaustive",)
+INLINE_ENGINES = ("exhaustive", "tables")
 """Engines of plain Python and numpy, which Ctrl-C ends at once: they may run without a process."""
 
 INLINE_COST = -1.0

@@ -53,14 +53,28 @@ def test_verify(value: Any, status: int, first: str, tmp_path: Path, capfd: Capt
 
 
 def test_verify_may_be_undecided(tmp_path: Path, capfd: Capture) -> None:
-    path = fakes.write_toy(tmp_path, network=squares(60), weights={"domain": "real"})
+    """w·3^(2^60) − 3^(2^60) at w = 1: equal to 0, and no proof of that fits into the memory."""
+    neurons = [{"id": "a0", "inputs": {"x0": 1}, "activation": "square"}]
+    neurons += [
+        {"id": f"a{k}", "inputs": {f"a{k - 1}": 1}, "activation": "square"} for k in range(1, 60)
+    ]
+    neurons += [
+        {"id": "b", "inputs": {"a59": {"param": "w"}}, "activation": "identity"},
+        {"id": "f", "inputs": {"b": 1, "a59": -1}, "activation": "identity"},
+    ]
+    path = fakes.write_toy(
+        tmp_path,
+        network={"inputs": 1, "neurons": neurons, "outputs": ["f"]},
+        weights={"domain": "real"},
+        data={"x": [[3]], "y": [[0]]},
+    )
     certificate = tmp_path / "c.json"
-    parameters = {f"W{k}": [[3]] for k in range(1, 61)}
-    document = {"format": "ermbit-certificate", "version": 1, "parameters": parameters}
+    document = {"format": "ermbit-certificate", "version": 1, "parameters": {"w": 1}}
     certificate.write_text(json.dumps(document), encoding="utf-8")
     done = run_here(capfd, "verify", path, certificate)
     assert done.status == 3
-    assert done.out.startswith("undecided\nthreshold: 0\nreason: ")
+    assert done.out.startswith("undecided\n")
+    assert "equal to 0 with an error of at most 2^-1" in done.out
     assert run_here(capfd, "verify", path, certificate, "--json").document["accepted"] is None
 
 

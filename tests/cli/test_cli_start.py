@@ -16,7 +16,7 @@ from cli.command_line import PATIENCE, environment, one_error, program, run_apar
 from ermbit.cli.main import COMMANDS
 
 Capture = pytest.CaptureFixture[str]
-HEAVY = ("cvc5", "flint", "networkx", "numpy", "onnx", "pysat", "rich", "z3")
+HEAVY = ("cvc5", "flint", "matplotlib", "networkx", "numpy", "onnx", "pysat", "rich", "z3")
 
 
 def certificate(folder: Path) -> Path:

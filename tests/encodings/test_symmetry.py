@@ -162,7 +162,7 @@ def test_two_layers_together_keep_every_function() -> None:
     # The second layer's outgoing weights differ, so only the first layer has an interchange.
     assert [s.neurons for s in found] == [(2, 3)]
     rows = [tuple(map(mpq, x)) for x in ((1, 2), (2, -1), (-1, 1))]
-    from ermbit.verifier.evaluate import evaluate_sample
+    from ermbit.verifier.evaluation.evaluate import evaluate_sample
 
     everything, kept = set(), set()
     for signs in itertools.product((-1, 1), repeat=instance.network.parameter_count):

@@ -217,9 +217,7 @@ def merged(registers: dict[Any, list[list[int]]], size: int) -> dict[Any, list[l
 
 
 @pytest.mark.parametrize("multiplier", [0, 0x9E3779B97F4A7C15])
-def test_merging_keeps_one_of_each_state(
-    multiplier: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_merging_keeps_one_of_each_state(multiplier: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # The multiplier 0 makes all hashes equal: then only neighbours are compared.
     monkeypatch.setattr(enumeration_states, "_MULTIPLIER", np.uint64(multiplier))
     states = {("a", 0): [[7]], ("z", 1): [[1, 1, 2, 2], [3, 3, 3, 4]]}
@@ -269,9 +267,7 @@ def test_tables_and_multisets_leave_out_most_assignments() -> None:
 
 
 @pytest.mark.parametrize("block", range(20, 22))
-def test_python_integers_give_the_same_answers(
-    block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python_integers_give_the_same_answers(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = exhaustive.enumeration_bounds
     monkeypatch.setattr(
         exhaustive,

@@ -164,9 +164,7 @@ def test_a_maximum_can_be_attained_where_the_sum_is_not() -> None:
         ),
     ],
 )  # fmt: skip
-def test_minima_that_are_attained(
-    layers: Any, x: Any, y: Any, loss: Any, least: int | mpq
-) -> None:
+def test_minima_that_are_attained(layers: Any, x: Any, y: Any, loss: Any, least: int | mpq) -> None:
     given = instance(layers, x, y, loss=loss)
     outcome = minimize(given)
     assert (outcome.status, outcome.lower_bound) == ("optimal", least)
@@ -299,9 +297,7 @@ def test_relaxed_domains_keep_their_neurons_apart(engine: Engine, pair: tuple[An
 
 
 def test_no_infimum_is_claimed_for_a_relaxed_domain() -> None:
-    given = instance(
-        unit("relu", biases=[1]), [[-1], [0], [1]], [[0], [0], [1]], weights=FLOATS
-    )
+    given = instance(unit("relu", biases=[1]), [[-1], [0], [1]], [[0], [0], [1]], weights=FLOATS)
     problem = Problem(given)
     outcome = SmtEngine().minimize(problem, budget(3), ignore)
     assert outcome.status in ("feasible", "unknown", "optimal")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from gmpy2 import mpq
 
 import random_instances
 import reference
 from ermbit.verifier import Verdict, exact_loss, verify
-from ermbit.verifier.growth import LARGEST, output_bits
+from ermbit.verifier.evaluation.growth import LARGEST, output_bits
+from ermbit.verifier.question import Question
 from ermbit_instances.certificate import Certificate, parse_certificate
 from ermbit_instances.errors import InputError
 from ermbit_instances.instance import Instance, parse_instance
 from ermbit_instances.rational import bit_length
+from piecewise_linear_cases import instance_of, naive_outputs, network_case
 
 TERNARY = {"domain": "integer", "low": -1, "high": 1}
 
@@ -191,15 +195,18 @@ def test_bits_add_up_along_linear_layers_and_multiply_along_squares() -> None:
 
 
 @pytest.mark.parametrize("depth", [64, 3000])
-def test_towers_of_squares_are_undecided_at_once(depth: int) -> None:
-    subject = instance([{"units": 1, "activation": "square", "bias": False}] * depth, threshold=0)
+def test_towers_of_squares_are_decided_without_being_built(depth: int) -> None:
+    layers = [{"units": 1, "activation": "square", "bias": False}] * depth
     values = (mpq(1),) * depth
-    assert output_bits(subject, values) == LARGEST
-    verdict = verify(subject, Certificate(values))
-    assert verdict.accepted is None
-    assert verdict.reason is not None
-    assert "bits" in verdict.reason
-    assert verdict.to_json()["verdict"] == "undecided"
+    for threshold, accepted in ((0, False), (10**9, False)):
+        subject = instance(layers, threshold=threshold, y=[[1], [1]])
+        assert output_bits(subject, values) == LARGEST
+        verdict = verify(subject, Certificate(values))
+        assert verdict.accepted is accepted
+        assert verdict.loss is None
+        assert "ball" in verdict.method
+    one = instance(layers, threshold=0, x=[[1], [-1]], y=[[1], [1]])
+    assert verify(one, Certificate(values)).accepted is True
 
 
 def test_a_tower_is_rejected_where_its_domains_say_so() -> None:
@@ -219,6 +226,53 @@ def test_many_long_denominators_are_bounded_without_their_common_multiple() -> N
     subject = parse_instance(document)
     values = tuple(mpq(1, 2**5000 + 2 * k + 1) for k in range(count))
     assert output_bits(subject, values) >= bit_length(exact_loss(subject, values)[0])
+
+
+def test_polynomial_networks_go_by_work_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The package has a function of the same name.
+    module = importlib.import_module("ermbit.verifier.verify")
+    rng = np.random.default_rng(7)
+    x, blocks = network_case(rng, "single", 40, (6, 5, 2), ["square", "identity"])
+    y = rng.standard_normal((40, 2)).round(1)
+    given, values = instance_of(blocks, x, y)
+    singles = [
+        sum(abs(a - mpq(b)) for a, b in zip(f, t, strict=True))
+        for f, t in zip(naive_outputs(blocks, x), y.tolist(), strict=True)
+    ]
+    loss = sum(singles, mpq(0))
+    tiny = mpq(1, 10**30)
+
+    def methods(**constants: int) -> set[str]:
+        for name, value in constants.items():
+            monkeypatch.setattr(module, name, value)
+        found = set()
+        for threshold in (loss, loss + tiny, loss - tiny, 2 * loss, loss / 2):
+            verdict = verify(given.with_threshold(threshold), Certificate(values))
+            assert verdict.accepted is (loss <= threshold)
+            assert verdict.loss in (None, loss)
+            found.add(verdict.method.split()[0])
+        whole = verify(given, Certificate(values), Question(exact_loss=True))
+        assert whole.loss == loss
+        return found
+
+    assert methods() == {"exact"}
+    work = 40 * given.network.edge_count
+    assert methods(EXACT_WORK=work - 1) == {"float64"}
+    assert methods(EXACT_WORK=work) == {"exact"}
+    bits = output_bits(given, values)
+    assert methods(EXACT_WORK=0, FILTER_BITS=bits) == {"float64"}
+    assert methods(EXACT_WORK=0, FILTER_BITS=bits - 1) == {"exact"}
+    assert "exact" not in methods(EXACT_BITS=0)
+
+
+def test_an_irrational_certificate_is_never_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("ermbit.verifier.verify")
+    monkeypatch.setattr(module, "EXACT_WORK", 0)
+    layer = LINE[0] | {"bias": False, "activation": "square"}
+    subject = instance([layer], {"domain": "real"}, x=[[1]], y=[[2]], threshold=0)
+    verdict = verify(subject, {"W1": [[ROOT]]})
+    assert verdict.accepted is True
+    assert "number field" in verdict.method
 
 
 def test_verdicts_show_and_write_themselves() -> None:

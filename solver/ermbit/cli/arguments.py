@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from ermbit.options import SEARCH, Option
+from ermbit.options import NUMBER_MEMORY, SEARCH, TIMEOUT, Option
 from ermbit_instances.errors import UsageError
 
 
@@ -40,6 +40,34 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verbose", action="store_true", help="log the steps of the search on standard error"
     )
+
+
+def add_numbers(parser: argparse.ArgumentParser) -> None:
+    """--memory and --timeout of commands that compute one long number."""
+    for option in (NUMBER_MEMORY, TIMEOUT):
+        parser.add_argument(
+            f"--{option.name}",
+            metavar=option.unit,
+            default=option.default,
+            type=_reader(option),
+            help=f"{option.help} (default: {option.otherwise})",
+        )
+
+
+def read_bits(text: str) -> tuple[int, int]:
+    """``K`` or ``K:COUNT`` as (position, count)."""
+    position, colon, count = text.partition(":")
+    digits = position.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 4000):
+        raise argparse.ArgumentTypeError(f"expected K or K:COUNT, not {text[:60]!r}")
+    return int(position), read_count(count) if colon else 1
+
+
+def read_count(text: str) -> int:
+    """A number of bits, 1 to 2^20."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 7 and 1 <= int(text) <= 2**20):
+        raise argparse.ArgumentTypeError(f"expected a number of bits, not {text[:60]!r}")
+    return int(text)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

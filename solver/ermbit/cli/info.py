@@ -48,7 +48,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
             for d in facts["domains"]
         ),
         f"assignments: {_assignments(facts)}",
-        f"samples: {data['samples']} ({data['distinct']} distinct)",
+        f"samples: {data['samples']}"
+        + ("" if data["distinct"] is None else f" ({data['distinct']} distinct)"),
         f"loss: {loss['name']}, {loss['reduction']}",
         f"threshold: {threshold}",
         *_bits(facts["bits"]),
@@ -92,7 +93,9 @@ def _bits(bits: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _symmetries(symmetries: dict[str, Any]) -> list[str]:
+def _symmetries(symmetries: dict[str, Any] | None) -> list[str]:
+    if symmetries is None:
+        return []
     classes = symmetries["classes"]
     if not classes:
         return ["interchangeable neurons: none"]

@@ -18,7 +18,17 @@ from ermbit.cli.arguments import Parser
 from ermbit.cli.output import Output, complain
 from ermbit_instances.errors import ErmbitError, InternalError
 
-COMMANDS = ("solve", "minimize", "verify", "info", "generate", "families")
+COMMANDS = (
+    "solve",
+    "minimize",
+    "verify",
+    "gradient",
+    "info",
+    "generate",
+    "families",
+    "slp",
+    "dichotomy",
+)
 
 BAD_INPUT = 2
 INTERNAL = 4
@@ -53,12 +63,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(error, words, parsed)
 
 
+class _Overview(argparse.HelpFormatter):
+    """Room for the longest command: argparse forgets the commands' own indentation."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 4 + max(map(len, COMMANDS))
+
+
 def _parser() -> Parser:
     parser = Parser(
         prog="ermbit",
         description="Exact decision of bit-model empirical risk minimisation: "
         "can this network fit this data?",
         epilog="`ermbit COMMAND --help` explains a command.",
+        formatter_class=_Overview,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"ermbit {__version__}")

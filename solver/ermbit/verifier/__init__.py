@@ -1,5 +1,6 @@
 """The trust kernel: exact evaluation of certificates. Imports floor 1 only."""
 
-from ermbit.verifier.verify import Verdict, exact_loss, verify
+from ermbit.verifier.verdict import Verdict
+from ermbit.verifier.verify import exact_loss, verify
 
 __all__ = ["Verdict", "exact_loss", "verify"]

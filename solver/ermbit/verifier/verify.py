@@ -2,19 +2,38 @@
 
 The trust kernel: it imports floor 1 and nothing of how a certificate was found. Every ``sat`` that
 ermbit prints has passed through :func:`verify` with the instance read again from its file.
+
+The loss is compared with γ by the cheapest of these that settles it, each of them a proof:
+
+* exact rationals (or one number field), for all that is small: the loss is then known as well;
+* for networks of real size (polynomial ones: whose numbers stay short) a floating-point pass with a
+  proved error bound, and exact integers where that does not decide
+  (:mod:`~ermbit.verifier.bulk.filtered`);
+* for polynomial networks whose numbers grow too long, ball arithmetic with growing precision, where
+  a residue modulo a random prime tells what only *looks* like 0
+  (:mod:`~ermbit.verifier.long_numbers.escalation`). Only this one can end undecided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gmpy2 import mpq
 
-from ermbit.verifier.evaluate import BitTrace, LayerBits, evaluate_sample
-from ermbit.verifier.growth import output_bits
+from ermbit.verifier.evaluation.arithmetic import EXACT, OutOfTime
+from ermbit.verifier.evaluation.evaluate import BitTrace
+from ermbit.verifier.evaluation.growth import output_bits
+from ermbit.verifier.evaluation.risk import risk
+from ermbit.verifier.long_numbers.bit_query import Bits, rational_bits, rational_leading
+from ermbit.verifier.long_numbers.escalated import escalated_verdict
+from ermbit.verifier.long_numbers.escalation import deadline_after
+from ermbit.verifier.membership import domain_violations
+from ermbit.verifier.question import COMPARISON, Question
+from ermbit.verifier.resources import ball_limits
+from ermbit.verifier.verdict import Verdict, rounded
 from ermbit_instances.certificate import (
     Certificate,
     Value,
@@ -22,85 +41,25 @@ from ermbit_instances.certificate import (
     parse_certificate,
     write_value,
 )
+from ermbit_instances.errors import UsageError
 from ermbit_instances.instance import Instance
-from ermbit_instances.rational import Rational, write_rational
+from ermbit_instances.rational import write_rational
 
-EXACT_BITS_LIMIT = 2**28
-"""Largest size, in bits, of a number that the exact evaluation may build (32 MiB a number)."""
+EXACT_BITS = 2**20
+"""Up to this size, in bits, numbers of polynomial networks are evaluated exactly at once."""
 
-WRITTEN_BITS_LIMIT = 2**20
-"""A loss longer than this, in bits, is compared but not written out."""
+EXACT_WORK = 2_000_000
+"""Up to this many products a network is evaluated in plain rationals (seconds)."""
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the verifier found.
-
-    Attributes:
-        accepted: ``True`` or ``False``, each proved; ``None`` when undecided.
-        loss: the exact loss, rational or algebraic; ``None`` if it was not computed.
-        violations: why it is rejected, one line each.
-        method: how it was decided, and whether that is a proof.
-        threshold: γ, or ``None`` if the instance has none (then only domains decide).
-        bits: bit-lengths per layer.
-        reason: why it is undecided.
-    """
-
-    accepted: bool | None
-    loss: Value | None
-    violations: tuple[str, ...]
-    method: str
-    threshold: Rational | None
-    bits: tuple[LayerBits, ...] = ()
-    reason: str | None = None
-
-    @property
-    def verdict(self) -> str:
-        return {True: "accepted", False: "rejected", None: "undecided"}[self.accepted]
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that ``ermbit verify --json`` prints."""
-        loss: Any = None
-        comparison = None
-        if self.loss is not None:
-            if isinstance(self.loss, mpq) and _bits(self.loss) > WRITTEN_BITS_LIMIT:
-                comparison = f"a rational of {_bits(self.loss)} bits, compared exactly"
-            else:
-                loss = write_value(self.loss)
-        return {
-            "verdict": self.verdict,
-            "accepted": self.accepted,
-            "loss": loss,
-            "loss_note": comparison,
-            "threshold": None if self.threshold is None else write_rational(self.threshold),
-            "violations": list(self.violations),
-            "method": self.method,
-            "reason": self.reason,
-            "bits": [
-                {"layer": b.layer, "pre_activation": b.pre_activation, "output": b.output}
-                for b in self.bits
-            ],
-        }
-
-    def __repr__(self) -> str:
-        loss = "" if self.loss is None else f", loss {str(write_value(self.loss))[:60]}"
-        detail = "".join(f"; {v}" for v in self.violations[:3]) or (
-            f"; {self.reason}" if self.reason else ""
-        )
-        return f"Verdict({self.verdict}{loss}{detail})"
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<code>{escape(repr(self))}</code>"
-
-
-def _bits(value: Rational) -> int:
-    return int(value.numerator.bit_length() + value.denominator.bit_length())
+FILTER_BITS = 2**17
+"""Up to this size, in bits, larger polynomial networks are filtered: exact integers are faster than
+rationals up to about four times this size, and the filter decides up to about this size."""
 
 
 def verify(
-    instance: Instance, certificate: Certificate | Mapping[str, Any] | str | Path
+    instance: Instance,
+    certificate: Certificate | Mapping[str, Any] | str | Path,
+    question: Question = COMPARISON,
 ) -> Verdict:
     """Decide exactly whether a certificate proves the instance ``sat``.
 
@@ -108,6 +67,7 @@ def verify(
         instance: the question.
         certificate: a :class:`Certificate`, a certificate document or mapping of parameters, or
             the path of a certificate file (JSON, NPZ, ONNX).
+        question: what else to find out about the loss, and limits.
 
     Returns:
         ``accepted`` iff every parameter lies in its domain and L(θ) ≤ γ (with no threshold: iff
@@ -115,6 +75,7 @@ def verify(
 
     Raises:
         InputError: the certificate does not fit the network.
+        UsageError: bits of an algebraic loss are asked for.
     """
     if isinstance(certificate, str | Path):
         certificate = load_certificate(certificate, instance)
@@ -126,89 +87,155 @@ def verify(
             f"made for another instance ({certificate.instance[:19]}..., "
             f"this one is {instance.sha256[:19]}...)"
         )
-    for parameter, value in zip(instance.network.parameters, certificate.values, strict=True):
-        if value not in parameter.domain:
-            shown = str(write_value(value))
-            violations.append(
-                f"{parameter.name} = {shown if len(shown) < 80 else shown[:77] + '...'} is outside "
-                f"its domain {describe_domain(parameter.domain.canonical())}"
-            )
-    bits = output_bits(instance, certificate.values)
-    if bits > EXACT_BITS_LIMIT:
-        return Verdict(
-            False if violations else None,
-            None,
-            tuple(violations),
-            "domain check" if violations else "none",
-            instance.threshold,
-            reason=None
-            if violations
-            else f"values of up to {bits} bits are past the limit of exact evaluation",
-        )
-    try:
-        loss, trace = exact_loss(instance, certificate.values)
-    except OverflowError as error:
-        return Verdict(
-            False if violations else None,
-            None,
-            tuple(violations),
-            "domain check" if violations else "none",
-            instance.threshold,
-            reason=None if violations else str(error),
-        )
-    if instance.threshold is not None and loss > instance.threshold:
-        shown = str(write_value(loss)) if not isinstance(loss, mpq) or _bits(loss) < 400 else "loss"
-        violations.append(f"{shown} is greater than {write_rational(instance.threshold)}")
-    algebraic = any(not isinstance(v, mpq) for v in certificate.values)
-    method = "exact evaluation" + (" in a number field" if algebraic else "") + " (proved)"
-    return Verdict(
-        not violations, loss, tuple(violations), method, instance.threshold, trace.layers
+    violations += domain_violations(instance, certificate)
+    verdict = _compare(instance, certificate.values, question)
+    violations += verdict.violations
+    if violations and verdict.accepted is None:
+        verdict = replace(verdict, method="domain check (proved)", reason=None)
+    accepted = False if violations else verdict.accepted
+    return replace(
+        verdict,
+        accepted=accepted,
+        violations=tuple(violations),
+        notes=certificate.notes,
     )
 
 
-def exact_loss(instance: Instance, values: tuple[Value, ...]) -> tuple[Value, BitTrace]:
+def exact_loss(
+    instance: Instance, values: Sequence[Value], deadline: float | None = None
+) -> tuple[Value, BitTrace]:
     """L(θ) and the bit-lengths met, exactly.
 
     Raises:
+        OutOfTime: the deadline (by the monotonic clock, in seconds) has passed.
         AlgebraicLimitError: (an ``OverflowError``) the number field of algebraic parameters is too
             large.
     """
-    point: tuple[Any, ...] = values
-    if any(not isinstance(v, mpq) for v in values):
+    point: Sequence[Any] = values
+    irrational = [v for v in values if not isinstance(v, mpq)]
+    if irrational:
         from ermbit_instances.number_field import NumberField
 
-        irrational = [v for v in values if not isinstance(v, mpq)]
         field = NumberField.containing(irrational)
         point = tuple(v if isinstance(v, mpq) else field.element(v) for v in values)
     trace = BitTrace()
-    targets = instance.data.y
-    losses = []
-    # Samples of weight zero cannot count, whatever their loss.
-    weights = instance.data.weights
-    for x, y, weight in zip(instance.data.x, targets, weights, strict=True):
-        if weight == 0:
-            losses.append(mpq(0))
-            continue
-        losses.append(instance.loss.sample(evaluate_sample(instance.network, x, point, trace), y))
-    loss = instance.loss.reduce(losses, weights)
+    loss = risk(instance, point, EXACT, trace, deadline)
     if not isinstance(loss, mpq):
         rational = loss.as_rational()
         loss = loss.to_algebraic() if rational is None else rational
     return loss, trace
 
 
-def describe_domain(form: dict[str, Any]) -> str:
-    """A domain in words: ``integer -2..2``, ``rational with 3 bits``, …"""
-    kind = form["domain"]
-    if kind == "integer":
-        tail = "" if form["denominator"] == 1 else f" over {form['denominator']}"
-        return f"integer {form['low']}..{form['high']}{tail}"
-    if kind == "fixed_point":
-        sign = "signed" if form["signed"] else "unsigned"
-        return f"fixed_point {sign} {form['bits']} bits, {form['fraction_bits']} after the point"
-    if kind == "finite":
-        shown = ", ".join(str(v) for v in form["values"][:8])
-        return "{" + shown + (", ...}" if len(form["values"]) > 8 else "}")
-    if kind == "rational":
-        return f"rational with {form['bits']} bits"
-    return str(form.get("format", kind))
+def _compare(instance: Instance, values: Sequence[Value], question: Question) -> Verdict:
+    """The verdict as far as the loss goes."""
+    deadline = deadline_after(question.timeout)
+    polynomial = any(y.activation.kind == "polynomial" for y in instance.network.layers)
+    algebraic = not _is_array(values) and any(not isinstance(v, mpq) for v in values)
+    large = instance.network.edge_count * len(instance.data) > EXACT_WORK
+    if not polynomial and not algebraic:
+        if large:
+            return _filtered(instance, values, question)
+        return _exact(instance, values, question, deadline)
+    bits = output_bits(instance, values)
+    if large and not algebraic and bits <= FILTER_BITS:
+        return _filtered(instance, values, question)
+    limit = ball_limits(instance, question.memory)
+    if bits <= (max(EXACT_BITS, limit) if question.exact_loss or algebraic else EXACT_BITS):
+        return _exact(instance, values, question, deadline)
+    if algebraic:
+        reason = f"values of up to {bits} bits are past the limit of exact evaluation"
+        return _open(instance, reason)
+    return escalated_verdict(instance, values, question, limit)
+
+
+def _is_array(values: Sequence[Value]) -> bool:
+    return getattr(values, "array", None) is not None
+
+
+def _judged(instance: Instance, loss: Value) -> tuple[bool, tuple[str, ...]]:
+    """Whether L ≤ γ, and the line that says so if not."""
+    if instance.threshold is None or loss <= instance.threshold:
+        return True, ()
+    short = not isinstance(loss, mpq) or loss.numerator.bit_length() < 400
+    shown = str(write_value(loss)) if short else "loss"
+    return False, (f"{shown} is greater than {write_rational(instance.threshold)}",)
+
+
+def _open(instance: Instance, reason: str) -> Verdict:
+    """What can be said without the loss."""
+    threshold = instance.threshold
+    if threshold is None:
+        return Verdict(True, None, (), "only domains decide", None, size=f"not computed: {reason}")
+    if threshold < 0:
+        line = f"the loss is not negative, {write_rational(threshold)} is"
+        return Verdict(False, None, (line,), "no loss is negative (proved)", threshold)
+    return Verdict(None, None, (), "none", threshold, reason=reason)
+
+
+# ---------------------------------------------------------------- exact
+
+
+def _exact(
+    instance: Instance, values: Sequence[Value], question: Question, deadline: float | None
+) -> Verdict:
+    try:
+        loss, trace = exact_loss(instance, values, deadline)
+    except (OutOfTime, OverflowError) as error:
+        return _open(instance, str(error))
+    accepted, violations = _judged(instance, loss)
+    algebraic = not _is_array(values) and any(not isinstance(v, mpq) for v in values)
+    field = " in a number field" if algebraic else ""
+    method = f"exact evaluation{field} (proved)"
+    bits, leading = _exact_bits(loss, question, method)
+    return Verdict(
+        accepted,
+        loss,
+        violations,
+        method,
+        instance.threshold,
+        trace.layers,
+        loss_bits=bits,
+        leading=leading,
+    )
+
+
+def _exact_bits(loss: Value, question: Question, method: str) -> tuple[Bits | None, Bits | None]:
+    if question.bit is None and question.leading is None:
+        return None, None
+    if not isinstance(loss, mpq):
+        raise UsageError("bits are given of rational losses only")
+    bits = None if question.bit is None else rational_bits(loss, *question.bit, method)
+    leading = None
+    if question.leading is not None:
+        leading = rational_leading(loss, question.leading, method)
+    return bits, leading
+
+
+# ---------------------------------------------------------------- filtered
+
+
+def _filtered(instance: Instance, values: Sequence[Value], question: Question) -> Verdict:
+    from ermbit.verifier.bulk.filtered import filtered_loss
+
+    whole = question.exact_loss or question.bit is not None or question.leading is not None
+    found = filtered_loss(instance, values, exact=whole)
+    bits = leading = None
+    if found.loss is not None:
+        accepted, violations = _judged(instance, found.loss)
+        bits, leading = _exact_bits(found.loss, question, found.method)
+    elif found.above:
+        assert instance.threshold is not None
+        accepted, threshold = False, write_rational(instance.threshold)
+        violations = (f"the loss is at least {rounded(found.low)}, more than {threshold}",)
+    else:
+        accepted, violations = True, ()
+    return Verdict(
+        accepted,
+        found.loss,
+        violations,
+        found.method,
+        instance.threshold,
+        bounds=None if found.loss is not None else (found.low, found.high),
+        loss_bits=bits,
+        leading=leading,
+    )
