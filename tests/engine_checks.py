@@ -28,7 +28,7 @@ PATIENCE = 300.0
 """Seconds that a call may take before it counts as one that does not end."""
 
 
-FINITE_ENGINES = tuple(name for name in NAMES if name != "halfspaces")
+FINITE_ENGINES = tuple(name for name in NAMES if name not in ("halfspaces", "hitting_sets"))
 """The engines that answer questions about finite domains."""
 
 
@@ -53,6 +53,7 @@ SIZES: Mapping[str, Size] = {
     "tables": Size(10_000, 10_000),
     # For real parameters only: never complete for finite domains.
     "halfspaces": Size(10_000, 10_000),
+    "hitting_sets": Size(10_000, 10_000),
     # A minimum over fine-grained losses takes some ten decisions on circuits of growing width.
     # Cubes of cubes make multipliers of hundreds of bits: a minute for a single decision.
     "sat": Size(600, 100, 4, 4),

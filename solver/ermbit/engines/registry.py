@@ -11,6 +11,7 @@ _ENGINES: dict[str, str] = {
     "exhaustive": "ermbit.engines.exhaustive:ExhaustiveEngine",
     "tables": "ermbit.engines.tables:TablesEngine",
     "halfspaces": "ermbit.engines.halfspaces:HalfspacesEngine",
+    "hitting_sets": "ermbit.engines.hitting_sets:HittingSetsEngine",
     "sat": "ermbit.engines.sat:SatEngine",
     "smt": "ermbit.engines.smt:SmtEngine",
     "nra": "ermbit.engines.nra:NraEngine",
