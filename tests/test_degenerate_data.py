@@ -111,10 +111,10 @@ def document(
 
 
 def every_other(activations: tuple[str, ...], loss: str) -> list[tuple[int, str, str]]:
-    """Every other pair of labels and activation, the odd ones for one loss, the even for the next."""
-    pairs = itertools.product(LABELS, activations)
-    all_of_them = [(n, labels, activation) for n, (labels, activation) in enumerate(pairs)]
-    return all_of_them[LOSSES.index(loss) % 2 :: 2]
+    """Every other pair of labels and activation, in turn the odd and the even ones by loss."""
+    pairs = itertools.product(activations, LABELS)  # an odd number last: all activations occur
+    numbered = [(n, labels, activation) for n, (activation, labels) in enumerate(pairs)]
+    return numbered[LOSSES.index(loss) % 2 :: 2]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
