@@ -139,6 +139,14 @@ def test_a_float_just_below_a_breakpoint_is_below_it() -> None:
     assert (outputs.values[:, 0].tolist(), outputs.radius.tolist()) == ([0.0, 1.0], [0.0, 0.0])
 
 
+@pytest.mark.filterwarnings("error")
+def test_sums_of_weights_that_overflow_are_no_warning() -> None:
+    blocks = [Block(np.full((2, 2), 1e308), np.array([-1e308, 1e308]), "relu")]
+    x = np.array([[1.0, -1.0], [0.0, 1.0], [1.0, 1.0]])
+    loss = {"name": "absolute", "reduction": "max"}
+    check_decisions(loss, blocks, x, np.zeros((3, 2)), None)
+
+
 def test_rounded_intercepts_count() -> None:
     line = {"name": "piecewise_linear", "breakpoints": [], "slopes": [1], "intercepts": ["1/3"]}
     outputs = forward(single_unit(line, ["input"], [1]), Signals(np.zeros((1, 1)), np.zeros(1)))

@@ -243,7 +243,7 @@ def _layer(
         bias_error,
         _norm(weights),
         _norm(bias),
-        float(np.abs(weights).sum(axis=1).max()) * UP if fan_in else 0.0,
+        _row_sum(weights) if fan_in else 0.0,
         largest(bias),
         quantum_exponent(weights),
         quantum_exponent(bias),
@@ -271,6 +271,14 @@ def _entries(
         if entry is not None:
             result[i], errors[i] = enclose(entry_value(entry, values))
     return result, _norm(errors) if errors.any() else 0.0
+
+
+def _row_sum(weights: Array) -> float:
+    """An upper bound of the largest sum of absolute values of a row; infinite on overflow."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        return float(np.abs(weights).sum(axis=1).max()) * UP
 
 
 def _norm(array: Array) -> float:
