@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,10 @@ FORMAT = "ermbit-certificate"
 VERSION = 1
 
 _UNKNOWN = "the network has no free parameter of this name"
+_BY_NAME = (
+    "the initializers have the names of parameters and were read as those; "
+    "the graph's operators were not looked at"
+)
 _ARRAY = re.compile(r"([Wb])([1-9][0-9]*)\Z", re.ASCII)
 
 
@@ -250,7 +254,8 @@ def _from_onnx(path: Path, network: Network) -> Certificate:
     strangers = [name for name in model.tensors if not _is_known(network, name)]
     if not model.nodes or (model.tensors and not strangers):
         arrays = {name: model.initializer(name) for name in model.tensors}
-        return _from_arrays(arrays, network, root)
+        found = _from_arrays(arrays, network, root)
+        return replace(found, notes=(_BY_NAME,)) if model.nodes else found
     if network.spelling != "layers":
         shown = f"initializer {strangers[0]!r}" if strangers else "a graph without initializers"
         model.fail(

@@ -12,6 +12,7 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from ermbit_instances import limits
@@ -35,27 +36,31 @@ def read_npz_arrays(
     """
     import numpy as np
 
+    # Where the place is the archive itself, its name stands in front already.
+    said = "" if place.file == str(path) else f"{path.name}: "
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            place.fail(f"{path.name} is not a regular file")
+            place.fail(f"{said}not a regular file")
         if status.st_size > 2 * limits.ARRAY_BYTES.value:
-            place.refuse(f"{path.name}: past the limit of {2 * limits.ARRAY_BYTES.value} bytes")
+            place.refuse(f"{said}past the limit of {2 * limits.ARRAY_BYTES.value} bytes")
         # zipfile reads the directory at the end of the file, not the whole file.
         with zipfile.ZipFile(path) as archive:
-            members = {
-                name.removesuffix(".npy"): info
-                for name, info in ((info.filename, info) for info in archive.infolist())
-            }
+            members: dict[str, zipfile.ZipInfo] = {}
+            for info in archive.infolist():
+                key = info.filename.removesuffix(".npy")
+                if key in members:
+                    place.fail(f"{said}two arrays have the name {key!r}")
+                members[key] = info
             result = {}
             for key in sorted(members) if keys is None else keys:
                 if key not in members:
                     known = ", ".join(sorted(members)[:10])
-                    place.fail(f"{path.name} has no array {key!r}; it has: {known}")
+                    place.fail(f"{said}there is no array {key!r}, but {known}")
                 info = members[key]
                 if info.file_size > limits.ARRAY_BYTES.value:
                     place.refuse(
-                        f"{path.name}: array {key!r} of {info.file_size} bytes is past the "
+                        f"{said}array {key!r} of {info.file_size} bytes is past the "
                         f"limit of {limits.ARRAY_BYTES.value}"
                     )
                 with archive.open(info) as stream:
@@ -70,9 +75,9 @@ def read_npz_arrays(
                 for extent in shape:
                     entries *= extent
                 if dtype.kind not in "biuf" or dtype.itemsize > 8:
-                    place.fail(f"{path.name}: array {key!r} has type {dtype}, not numbers")
+                    place.fail(f"{said}array {key!r} has type {dtype}, not numbers")
                 if entries > limits.ENTRIES.value or entries * dtype.itemsize > info.file_size:
-                    place.refuse(f"{path.name}: array {key!r} is past the limits")
+                    place.refuse(f"{said}array {key!r} is past the limits")
                 with archive.open(info) as stream:
                     result[key] = np.lib.format.read_array(stream, allow_pickle=False)
             return result
@@ -85,13 +90,15 @@ def read_npz_arrays(
         EOFError,
         KeyError,
         RuntimeError,
+        SyntaxError,  # NumPy reads the header of an array as Python
+        TokenError,
     ) as error:
         if isinstance(error, InputError):
             raise
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        place.fail(f"{path.name}: {reason.splitlines()[0][:200]}")
+        place.fail(f"{said}{reason.splitlines()[0][:200]}")
     except MemoryError:
-        place.refuse(f"{path.name}: too large for the memory at hand")
+        place.refuse(f"{said}too large for the memory at hand")
 
 
 def read_npz_table(path: Path, key: Node, place: Node) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,56 @@ def test_files_that_are_something_else(ending: str, tmp_path: Path) -> None:
     path.write_text(json.dumps([1, 2]), encoding="utf-8")
     with pytest.raises(InputError):
         load_certificate(path, MIXED)
+
+
+def npy(header: bytes) -> bytes:
+    """An array's file with this header."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"__import__('os').system('true')",
+        b"{'descr': '<f8', 'fortran_order': False, 'shape': (2,",
+        b"{'descr': '<f8' 'x' 3}",
+        b'"',
+        b"(((",
+        b"  x",
+        b"\xff" * 20,
+        b"",
+    ],
+)
+def test_headers_of_arrays_that_are_no_headers(header: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("W1.npy", npy(header))
+    with pytest.raises(InputError) as caught:
+        load_certificate(path, MIXED)
+    assert str(caught.value).startswith(f"{path}: $: ")
+    assert str(caught.value).count("c.npz") == 1
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_arrays_of_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    saved(path, WHOLE)
+    with zipfile.ZipFile(path) as archive:
+        first = archive.read("W1.npy")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("W1.npy", first)
+    with pytest.raises(InputError, match="two arrays have the name 'W1'"):
+        load_certificate(path, DENSE)
+
+
+def test_initializers_read_by_name_beside_operators(tmp_path: Path) -> None:
+    tensors = [onnx.numpy_helper.from_array(WHOLE[name], name) for name in WHOLE]
+    node = onnx.helper.make_node("Sigmoid", ["W1"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [], [], initializer=tensors)
+    onnx.save(onnx.helper.make_model(graph), str(tmp_path / "c.onnx"))
+    (note,) = load_certificate(tmp_path / "c.onnx", DENSE).notes
+    assert note.endswith("the graph's operators were not looked at")
+    assert not load_certificate(saved(tmp_path / "d.onnx", WHOLE), DENSE).notes
 
 
 @pytest.mark.parametrize("array", [np.array([1 + 2j]), np.array(["1"], dtype=object)])

@@ -88,7 +88,7 @@ def test_csv_files_that_are_refused(text: str, reason: str, tmp_path: Path) -> N
         ({"u": np.zeros((2, 2, 1)), "v": np.zeros(2)}, "dimensions"),
         ({"u": np.array([[1, np.nan]]), "v": np.zeros(1)}, "NaN"),
         ({"u": np.array([["a", "b"]]), "v": np.zeros(1)}, "not numbers"),
-        ({"v": np.zeros(1)}, "no array 'u'"),
+        ({"v": np.zeros(1)}, "d.npz: there is no array 'u', but v"),
     ],
 )
 def test_npz_files_that_are_refused(arrays: dict[str, Any], reason: str, tmp_path: Path) -> None:
