@@ -240,6 +240,25 @@ def test_an_equality_past_the_limits_is_undecided_and_never_supports_a_sat(loss:
     assert answer.status == "unknown"
 
 
+def test_without_a_threshold_the_method_is_that_of_the_verdict() -> None:
+    document = {k: v for k, v in twins(70, 0).canonical().items() if k != "threshold"}
+    subject = parse_instance(document)
+    verdict = verify(subject, {})
+    assert verdict.accepted is True
+    assert verdict.method == "only domains decide (proved)"
+    assert verdict.loss_note is not None and verdict.loss_note.startswith("0 with an error of at")
+    verdict = verify(subject, {}, timeout=0)
+    assert verdict.accepted is True
+    assert verdict.loss_note == "not computed: time limit"
+
+
+def test_a_loss_behind_a_claimed_sign_is_not_stated_as_proved() -> None:
+    verdict = verify(twins(70, 0, threshold=1), {})
+    # Less than 1, if the residue is right.
+    assert verdict.accepted is None
+    assert verdict.loss_note is not None and "with an error of at most 2^-1" in verdict.loss_note
+
+
 @pytest.mark.parametrize("loss", ["absolute", "squared"])
 def test_a_residue_that_is_not_zero_rejects_at_threshold_zero(loss: str) -> None:
     verdict = verify(twins(70, 1, loss), {})

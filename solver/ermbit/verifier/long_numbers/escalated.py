@@ -60,8 +60,12 @@ def escalated_verdict(
             enough=lambda place: threshold == 0 and _shows_a_loss(instance, place),
         )
         accepted, violations, reason = _read(instance, settled)
-        size = None if settled.result is None else settled.result[1]
+        size = _known_size(settled)
         method = settled.method
+        if threshold is None and not settled.proved:
+            # The loss plays no part in the verdict, so its method may not stand beside it.
+            method = "only domains decide (proved)"
+            size = size or f"not computed: {settled.reason}"
     bits = leading = None
     if question.bit is not None:
         bits = bits_of(compute, *question.bit, base, limits)
@@ -120,6 +124,13 @@ def _shows_a_loss(instance: Instance, place: Place | None) -> bool:
         and place.sample >= 0
         and instance.data.weights[place.sample] > 0
     )
+
+
+def _known_size(settled: Settled[tuple[int, str | None]]) -> str | None:
+    """How large the loss is, in words, and how far that is proved."""
+    if settled.result is None or settled.proved:
+        return None if settled.result is None else settled.result[1]
+    return f"{settled.result[1] or 0} with an error of at most 2^-{settled.error_bits}"
 
 
 def _size(ball: Any) -> str | None:
