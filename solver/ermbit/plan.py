@@ -15,9 +15,15 @@ CROSS_CHECK = "cross-check"
 INLINE_ENGINES = ("exhaustive", "tables")
 """Engines of plain Python and numpy, which Ctrl-C ends at once: they may run without a process."""
 
-INLINE_COST = -1.0
-"""Largest cost (log10 of seconds) of a run without a process of its own: a tenth of a second is
-what starting one takes."""
+INLINE_COST = 0.3
+"""Largest cost (log10 of seconds) of an engine that runs alone and without a process at first.
+Starting processes takes half a second, and costs are cautious: most such runs end sooner."""
+
+SMALL_COST = -1.0
+"""Largest cost of such a run if memory is limited."""
+
+HEAD_START = 1.5
+"""Seconds after which such a run is given up and all engines are raced."""
 
 
 @dataclass(frozen=True)

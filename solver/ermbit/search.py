@@ -15,7 +15,7 @@ from ermbit.confirmation import Confirmation
 from ermbit.engines.engine import Event, Outcome, Task
 from ermbit.engines.worker import EngineRun, Fault
 from ermbit.options import SearchOptions
-from ermbit.plan import Candidate, Plan, make_plan
+from ermbit.plan import HEAD_START, SMALL_COST, Candidate, Plan, make_plan
 from ermbit.processes.job import Job, RaceResult
 from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT
 from ermbit.progress import Listener, Progress
@@ -102,6 +102,9 @@ class Search(ABC):
     def _race(self, problem: Problem) -> None:
         entrants: Sequence[Candidate] = self.plan.entrants
         inline = self.plan.inline
+        if inline is not None and self.options.memory is not None:
+            # Without a process of its own nothing limits its memory.
+            inline = inline if inline.capability.cost <= SMALL_COST else None
         self.tell("", "start", text=", ".join(c.name for c in entrants) or "no engine fits")
         self.begin(problem)
         if self.settled:
@@ -110,7 +113,9 @@ class Search(ABC):
             self._stage([inline], problem, inline=True)
             if self.settled or self.interrupted:
                 return
-            entrants = [c for c in entrants if c is not inline]
+            # Cut short it gets another chance, in the race.
+            self.outcomes.pop(inline.name, None)
+            self.failures.pop(inline.name, None)
         if entrants:
             self._stage(entrants, problem, inline=False)
 
@@ -123,6 +128,8 @@ class Search(ABC):
         timeout = self.options.timeout
         if timeout is not None:
             timeout = max(0.0, timeout - (time.monotonic() - self.start))
+        if inline:
+            timeout = HEAD_START if timeout is None else min(timeout, HEAD_START)
         try:
             result: RaceResult
             if inline:

@@ -396,3 +396,21 @@ def test_many_incumbents_are_verified_on_a_throttle(monkeypatch: pytest.MonkeyPa
     assert bounds.best is not None
     assert bounds.best.loss == 1000 - values
     assert 1 < confirmation.count < values / 2
+
+
+# -- the head start of a cheap engine
+
+
+@pytest.mark.parametrize("start", [0.0, 60.0])
+@pytest.mark.parametrize("engine", ["auto", "tables"])
+def test_a_head_start_is_enough_or_not(
+    start: float, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ermbit.search.HEAD_START", start)
+    far = toy(target=4)
+    assert make_plan(Problem(far), "decide").inline is not None
+    answer = ermbit.minimize(far, engine=engine)
+    assert (answer.status, answer.loss, answer.lower_bound) == ("optimal", 2, 2)
+    assert ermbit.minimize(far, engine=engine, memory=4000).loss == 2
+    assert ermbit.solve(far, engine=engine).status == "unsat"
+    assert ermbit.solve(far.with_threshold(mpq(2)), engine=engine).status == "sat"
