@@ -12,6 +12,7 @@ from ermbit.plan import make_plan
 from ermbit.verifier.membership import describe_domain
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.symmetry import interchangeable_classes
+from ermbit_encodings.vertex_bound import vertex_bits
 from ermbit_instances.instance import Instance
 from ermbit_instances.rational import write_rational
 
@@ -28,8 +29,9 @@ def describe(instance: Instance) -> dict[str, Any]:
     """Everything that ``ermbit info`` shows, as plain data.
 
     Keys: ``name``, ``instance`` (sha256), ``network``, ``layers``, ``domains``, ``assignments``,
-    ``assignments_log2``, ``data``, ``loss``, ``threshold``, ``bits``, ``symmetries``, ``engines``
-    (for both tasks), ``warnings``.
+    ``assignments_log2``, ``data``, ``loss``, ``threshold``, ``bits``, ``vertex_bits`` (from so many
+    bits on rational domains decide as the reals do), ``symmetries``, ``engines`` (for both tasks),
+    ``warnings``.
     """
     network = instance.network
     problem = Problem(instance)
@@ -64,6 +66,7 @@ def describe(instance: Instance) -> dict[str, Any]:
         "loss": instance.loss.canonical(),
         "threshold": None if instance.threshold is None else write_rational(instance.threshold),
         "bits": bit_lengths(problem),
+        "vertex_bits": vertex_bits(problem) if examined else None,
         "symmetries": _symmetries(problem) if examined else None,
         "engines": _engines(problem),
         "warnings": list(instance.warnings),

@@ -53,6 +53,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"loss: {loss['name']}, {loss['reduction']}",
         f"threshold: {threshold}",
         *_bits(facts["bits"]),
+        *_vertices(facts["vertex_bits"]),
         *_symmetries(facts["symmetries"]),
         "engines:",
     ]
@@ -91,6 +92,12 @@ def _bits(bits: dict[str, Any]) -> list[str]:
     else:
         lines.append(f"  {bits['reason']}")
     return lines
+
+
+def _vertices(bits: int | None) -> list[str]:
+    if bits is None:
+        return []
+    return [f"real weights: if any reach the threshold, so do rationals of {bits} bits"]
 
 
 def _symmetries(symmetries: dict[str, Any] | None) -> list[str]:
