@@ -15,9 +15,11 @@ from gmpy2 import mpq
 from ermbit_encodings.mixed.normalisation import homogenised_neurons
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.samples import Samples
+from ermbit_instances.domain import RealDomain
 from ermbit_instances.instance import Instance
 from ermbit_instances.network import Network
 from ermbit_instances.rational import Rational, ceil
+from ermbit_instances.rational_domain import RationalDomain
 
 NUMBER_LIMIT = 10_000
 """Free parameters beyond which nothing is computed."""
@@ -26,11 +28,11 @@ NUMBER_LIMIT = 10_000
 def vertex_bits(problem: Problem) -> int | None:
     """B₀: for B ≥ B₀ some θ over F_B has L ≤ γ iff some real θ has.
 
-    Whatever the domains of the instance are, its parameters are taken as real or from F_B, all of
-    them. Under ``squared`` the bound holds for minima as well, whatever γ is.
+    All parameters are to be real, or all from the same F_B. Under ``squared`` the bound holds for minima as well, whatever γ is.
 
     Returns:
-        Bits, or ``None`` where the theorem does not apply or there is no threshold.
+        Bits, or ``None`` where the theorem does not apply, also because a domain is neither real
+        nor rational, or where there is no threshold.
     """
     instance = problem.instance
     loss, network = instance.loss, instance.network
@@ -39,6 +41,8 @@ def vertex_bits(problem: Problem) -> int | None:
     if network.parameter_count > NUMBER_LIMIT or len(network.outputs) != 1:
         return None
     if loss.name == "squared" and loss.reduction == "max":
+        return None
+    if any(not isinstance(p.domain, RealDomain | RationalDomain) for p in network.parameters):
         return None
     n = _unknowns(network)
     if n is None:

@@ -50,6 +50,7 @@ def test_by_hand() -> None:
         {"activation": "square"},
         {"loss": {"name": "squared", "reduction": "max"}},
         {"threshold": -1},
+        {"weights": {"domain": "integer", "low": -1, "high": 1}},
     ],
 )
 def test_where_it_says_nothing(change: dict[str, Any]) -> None:
