@@ -28,7 +28,8 @@ NUMBER_LIMIT = 10_000
 def vertex_bits(problem: Problem) -> int | None:
     """B₀: for B ≥ B₀ some θ over F_B has L ≤ γ iff some real θ has.
 
-    All parameters are to be real, or all from the same F_B. Under ``squared`` the bound holds for minima as well, whatever γ is.
+    All parameters are to be real or from such sets. Under ``squared`` the bound holds for minima
+    as well, whatever γ is.
 
     Returns:
         Bits, or ``None`` where the theorem does not apply, also because a domain is neither real
