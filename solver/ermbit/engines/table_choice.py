@@ -15,7 +15,7 @@ from ermbit.engines.table_direction import Directions, directions
 from ermbit.engines.table_incumbents import Incumbents
 from ermbit.engines.table_interpolation import halves, interpolate
 from ermbit.engines.table_loss import GapLoss, gap_loss, vector_type
-from ermbit.engines.table_search import TupleSearch
+from ermbit.engines.table_search import SumRule, TupleSearch
 from ermbit.engines.table_tree import Tree, build_tree
 from ermbit.engines.table_units import Decomposition, Key
 from ermbit_encodings.integer_form import IntegerForm, integer_bounds
@@ -104,12 +104,10 @@ class Choice:
                 while incumbents.elements < goal:
                     incumbents.round(goal - incumbents.elements)
                 search.limit = self.limit
-                search.slants = self._slants(loss, incumbents, trees)
+                search.rule = SumRule(trees, loss, self._slants(loss, incumbents, trees))
 
-        slants = self._slants(loss, incumbents, trees)
-        search = TupleSearch(
-            trees, mates, loss, slants, self.limit, self._offer, self.raised, check
-        )
+        rule = SumRule(trees, loss, self._slants(loss, incumbents, trees))
+        search = TupleSearch(trees, mates, rule, self.limit, self._offer, self.raised, check)
         try:
             search.run()
         finally:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Protocol
 
 import numpy as np
 
@@ -31,6 +32,62 @@ DIVE = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """What is known of tuples that may still matter.
+
+    Attributes:
+        alive: their positions among those that were examined.
+        bounds: lower bounds on the totals of all choices below; exact where nothing is left to cut.
+        widest: the unit to cut next, whose node has children unless nothing is left to cut.
+        spread: 0 where nothing is left to cut: all choices below have the total ``bounds``.
+    """
+
+    alive: Array
+    bounds: Array
+    widest: Array
+    spread: Array
+
+
+class Rule(Protocol):
+    """How tuples are bounded and where they are cut."""
+
+    def examine(self, nodes: Array, limit: int) -> Examined:
+        """Bound tuples, (units, tuples); those of bounds above the limit are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class SumRule:
+    """Boxes and linear bounds of sums of vectors, one from every tree.
+
+    Attributes:
+        trees: one for every unit.
+        loss: of the sums.
+        slants: linear bounds on the loss and, by unit, their ends at the nodes.
+    """
+
+    trees: Sequence[Tree]
+    loss: GapLoss
+    slants: tuple[Directions, Sequence[Array]] | None
+
+    def examine(self, nodes: Array, limit: int) -> Examined:
+        """Bounds; the widest node is cut."""
+        bounds = self.loss.least(_summed([tree.boxes for tree in self.trees], nodes))
+        alive = np.nonzero(bounds <= limit)[0]
+        if self.slants is not None and alive.size:
+            directions, ends = self.slants
+            lower = directions.least(_summed(ends, nodes[:, alive]))
+            bounds[alive] = np.maximum(bounds[alive], lower)
+            alive = alive[bounds[alive] <= limit]
+        spread = self.trees[0].spread.take(nodes[0, alive])
+        widest = np.zeros(spread.size, dtype=np.int8)
+        for u in range(1, len(self.trees)):
+            other = self.trees[u].spread.take(nodes[u, alive])
+            np.putmask(widest, other > spread, u)
+            np.maximum(spread, other, out=spread)
+        return Examined(alive, bounds[alive], widest, spread)
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     """Tuples side by side: (units, tuples), their lower bounds, the units to cut next."""
 
@@ -44,9 +101,8 @@ class TupleSearch:
 
     Args:
         trees: one for every unit; units of equal tables have the same tree.
-        mates: by unit, the unit before it with the same tree, or −1.
-        loss: of the sums.
-        slants: linear bounds on the loss and, by unit, their ends at the nodes.
+        mates: by unit, the unit before it with the same tree whose row is never greater, or −1.
+        rule: bounds tuples and says where to cut them; may be replaced between batches.
         limit: largest total that counts as found.
         found: called with the rows (positions in tree order) and their total, which is ≤ the
             limit; returns the next limit. It ends the search by raising.
@@ -58,14 +114,13 @@ class TupleSearch:
         self,
         trees: Sequence[Tree],
         mates: Sequence[int],
-        loss: GapLoss,
-        slants: tuple[Directions, Sequence[Array]] | None,
+        rule: Rule,
         limit: int,
         found: Callable[[tuple[int, ...], int], int],
         raised: Callable[[int], None],
         check: Check,
     ) -> None:
-        self.trees, self.mates, self.loss, self.slants = trees, mates, loss, slants
+        self.trees, self.mates, self.rule = trees, mates, rule
         self.limit, self.found, self.raised, self.check = limit, found, raised, check
         self.evaluated = self.cut = 0
         self._waiting: dict[int, _Waiting] = {}
@@ -77,35 +132,25 @@ class TupleSearch:
     def run(self) -> None:
         """Visit all choices; returns only after all of them."""
         root = np.zeros((len(self.trees), 1), dtype=np.int64)
-        self._keep(root, self._bounds(root))
+        self._keep(root)
         turn = 0
         while self._waiting:
             self.check()
             turn += 1
             deep = self._stored > STORED or turn % DIVE == 0
             for child in self._cut(self._taken(deep)):
-                self._keep(child, self._bounds(child))
+                self._keep(child)
             self._raise()
 
-    def _bounds(self, nodes: Array) -> Array:
-        self.evaluated += nodes.shape[1]
-        bounds = self.loss.least(_summed([tree.boxes for tree in self.trees], nodes))
-        if self.slants is not None:
-            alive = np.nonzero(bounds <= self.limit)[0]
-            if alive.size:
-                directions, ends = self.slants
-                lower = directions.least(_summed(ends, nodes[:, alive]))
-                bounds[alive] = np.maximum(bounds[alive], lower)
-        return bounds
-
-    def _keep(self, nodes: Array, bounds: Array) -> None:
+    def _keep(self, nodes: Array) -> None:
         """Store what may matter; choices among it are answers already."""
-        alive = np.nonzero(bounds <= self.limit)[0]
-        if alive.size == 0:
+        self.evaluated += nodes.shape[1]
+        seen = self.rule.examine(nodes, self.limit)
+        if seen.alive.size == 0:
             return
-        if alive.size < bounds.size:
-            nodes, bounds = nodes[:, alive], bounds[alive]
-        widest, spread = self._widest(nodes)
+        bounds, widest, spread = seen.bounds, seen.widest, seen.spread
+        if seen.alive.size < nodes.shape[1]:
+            nodes = nodes[:, seen.alive]
         closed = np.nonzero(spread == 0)[0]
         if closed.size:
             best = closed[np.argmin(bounds[closed])]
@@ -124,16 +169,6 @@ class TupleSearch:
                 self._push(_Waiting(nodes[:, part], bounds[part], widest[part]))
         elif size:
             self._push(_Waiting(nodes, bounds, widest))
-
-    def _widest(self, nodes: Array) -> tuple[Array, Array]:
-        """Of every tuple the unit to cut, and its spread: 0 where nothing is left to cut."""
-        spread = self.trees[0].spread.take(nodes[0])
-        widest = np.zeros(spread.size, dtype=np.int8)
-        for u in range(1, len(self.trees)):
-            other = self.trees[u].spread.take(nodes[u])
-            np.putmask(widest, other > spread, u)
-            np.maximum(spread, other, out=spread)
-        return widest, spread
 
     def _push(self, waiting: _Waiting) -> None:
         self._number += 1
