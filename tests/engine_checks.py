@@ -28,8 +28,10 @@ PATIENCE = 300.0
 """Seconds that a call may take before it counts as one that does not end."""
 
 
-FINITE_ENGINES = tuple(name for name in NAMES if name not in ("halfspaces", "hitting_sets"))
-"""The engines that answer questions about finite domains."""
+FINITE_ENGINES = tuple(
+    name for name in NAMES if name not in ("halfspaces", "hitting_sets", "training")
+)
+"""The engines that answer all questions about finite domains: ``training`` only finds."""
 
 
 class Size(NamedTuple):
@@ -54,6 +56,8 @@ SIZES: Mapping[str, Size] = {
     # For real parameters only: never complete for finite domains.
     "halfspaces": Size(10_000, 10_000),
     "hitting_sets": Size(10_000, 10_000),
+    # Never complete: it has tests of its own.
+    "training": Size(10_000, 10_000),
     # A minimum over fine-grained losses takes some ten decisions on circuits of growing width.
     # Cubes of cubes make multipliers of hundreds of bits: a minute for a single decision.
     "sat": Size(600, 100, 4, 4),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from ermbit.engines import registry
 from ermbit.engines.engine import Capability, Engine, Task
@@ -24,6 +26,12 @@ SMALL_COST = -1.0
 
 HEAD_START = 1.5
 """Seconds after which such a run is given up and all engines are raced."""
+
+PROMPT_COST = 0.5
+"""Largest cost of a complete engine that needs no help: it ends within some three seconds."""
+
+PLACES = 3
+"""Engines that run at the same time on the smallest machine: where the first finder starts."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,9 @@ class Plan:
 def make_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan:
     """Choose the engines for a problem.
 
-    Complete ones come first, cheapest first; then those that may still find something.
+    Complete ones come first, cheapest first; then those that may still find something, but one of
+    these is among the first :data:`PLACES`. Where no complete engine is cheap the two kinds take
+    turns: a certificate that is found by luck may be all that there is time for.
 
     Raises:
         UsageError: no engine has that name.
@@ -86,8 +96,19 @@ def make_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan:
     fit = [c for c in candidates if c.engine is not None and c.capability.applicable]
     if engine == CROSS_CHECK:
         fit = [c for c in fit if c.capability.complete]
-    fit.sort(key=lambda c: (not c.capability.complete, c.capability.cost))
-    return Plan(candidates, tuple(fit), engine == CROSS_CHECK)
+    fit.sort(key=lambda c: c.capability.cost)
+    return Plan(candidates, _ordered(fit), engine == CROSS_CHECK)
+
+
+def _ordered(fit: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The order of the start; ``fit`` is sorted by cost."""
+    proving = [c for c in fit if c.capability.complete]
+    finding = [c for c in fit if not c.capability.complete]
+    if not proving or proving[0].capability.cost <= PROMPT_COST:
+        first = PLACES - 1
+        return (*proving[:first], *finding[:1], *proving[first:], *finding[1:])
+    turns = zip_longest(finding, proving)
+    return tuple(c for pair in turns for c in pair if c is not None)
 
 
 def _ask(name: str, problem: Problem, task: Task, too_large: str | None) -> Candidate:

@@ -71,6 +71,34 @@ def test_complete_engines_come_first_and_cheap_ones_before_dear_ones(
     assert plan.inline is None
 
 
+class Slow(fakes.Fake):
+    name = "slow"
+    cost = 6.0
+
+
+class Luck(fakes.Fake):
+    name = "luck"
+    complete = False
+    cost = 3.0
+
+
+def test_a_finder_is_among_the_first_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes.install(Luck, Guess, Dear, Slow, Cheap, patch=monkeypatch)
+    plan = make_plan(Problem(toy()), "decide")
+    assert [e.name for e in plan.entrants] == ["cheap", "slow", "guess", "dear", "luck"]
+
+
+def test_finders_and_provers_take_turns_where_no_prover_is_cheap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fakes.install(Dear, Luck, fakes.Unfit, Guess, Slow, patch=monkeypatch)
+    for task in ("decide", "minimize"):
+        plan = make_plan(Problem(toy()), task)  # type: ignore[arg-type]
+        assert [e.name for e in plan.entrants] == ["guess", "slow", "luck", "dear"]
+        assert plan.is_complete
+        assert plan.inline is None
+
+
 def test_cross_check_runs_complete_engines_only(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.install(Guess, Dear, Cheap, patch=monkeypatch)
     plan = make_plan(Problem(toy()), "decide", "cross-check")

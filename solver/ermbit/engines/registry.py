@@ -16,6 +16,7 @@ _ENGINES: dict[str, str] = {
     "smt": "ermbit.engines.smt:SmtEngine",
     "nra": "ermbit.engines.nra:NraEngine",
     "coverings": "ermbit.engines.coverings:CoveringsEngine",
+    "training": "ermbit.engines.training:TrainingEngine",
 }
 
 NAMES: tuple[str, ...] = tuple(_ENGINES)

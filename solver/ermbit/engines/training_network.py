@@ -1,0 +1,377 @@
+"""Many copies of one network at once in floating point: outputs, and derivatives of every sample.
+
+Arrays have the copies first (B of them), then the samples (N). Nothing here is exact: what comes of
+it is a proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ermbit_encodings.integer_form import IntegerForm, IntegerNeuron
+from ermbit_instances.network import Entry, Layer, Network
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neurons that read the same sources and have the same activation.
+
+    Attributes:
+        first, last: nodes first ≤ v < last; u = last − first.
+        sources: nodes read, (k,).
+        parameter: parameter numbers, (u, k + 1), the bias last; P, one past the end, for none.
+        scale, constant: weight = scale · θ + constant, (u, k + 1).
+        present: whether there is an edge, (u, k).
+        shape: of the activation.
+    """
+
+    first: int
+    last: int
+    sources: Array
+    parameter: Array
+    scale: Array
+    constant: Array
+    present: Array
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An activation in floats, with a column for every unit (or one for all).
+
+    Attributes:
+        kind: ``max``, ``polynomial``, ``relu`` or ``pieces``.
+        breakpoints: (m, u).
+        slopes, intercepts: (m + 1, u).
+        coefficients: ascending, (degree + 1, u).
+    """
+
+    kind: str
+    breakpoints: Array
+    slopes: Array
+    intercepts: Array
+    coefficients: Array
+
+    def of(self, unit: int) -> Shape:
+        """The activation of one unit, for arrays of any shape."""
+        parts = (self.breakpoints, self.slopes, self.intercepts, self.coefficients)
+        b, s, c, p = (a[:, unit : unit + 1] if a.shape[1] > 1 else a for a in parts)
+        return Shape(self.kind, b, s, c, p)
+
+    @cached_property
+    def jumps(self) -> list[tuple[Array, Array]]:
+        """(breakpoint, height) where the function jumps."""
+        found = []
+        for k, b in enumerate(self.breakpoints):
+            rise = self.slopes[k + 1] - self.slopes[k]
+            height = rise * b + self.intercepts[k + 1] - self.intercepts[k]
+            if height.any():
+                found.append((b, height))
+        return found
+
+    def value(self, z: Array, softness: float = 0.0) -> Array:
+        """φ(z), the units last; jumps smeared over a width if that is positive."""
+        if self.kind == "max":
+            return z
+        if self.kind == "relu":
+            return np.maximum(z, 0.0)
+        if self.kind == "polynomial":
+            value: Array = np.broadcast_to(self.coefficients[-1], z.shape)
+            for c in self.coefficients[-2::-1]:
+                value = value * z + c
+            return value
+        value = self.slopes[0] * z + self.intercepts[0]
+        for b, s, c in zip(self.breakpoints, self.slopes[1:], self.intercepts[1:], strict=True):
+            value = np.where(z >= b, s * z + c, value)
+        if softness:
+            for b, height in self.jumps:
+                value += height * (_sigmoid((z - b) / softness) - (z >= b))
+        return value
+
+    def slope(self, z: Array, softness: float = 0.0) -> Array:
+        """φ'(z), as :meth:`value`."""
+        if self.kind == "max":
+            return np.ones_like(z)
+        if self.kind == "relu":
+            return (z > 0).astype(np.float64)
+        if self.kind == "polynomial":
+            value = np.zeros_like(z)
+            for k in range(len(self.coefficients) - 1, 0, -1):
+                value = value * z + k * self.coefficients[k]
+            return value
+        value = np.broadcast_to(self.slopes[0], z.shape)
+        for b, s in zip(self.breakpoints, self.slopes[1:], strict=True):
+            value = np.where(z >= b, s, value)
+        if softness:
+            value = value.copy()
+            for b, height in self.jumps:
+                s = _sigmoid((z - b) / softness)
+                value += height / softness * s * (1 - s)
+        return value
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One way through all copies.
+
+    Attributes:
+        signals: (B, N, nodes).
+        pre_activations: by block, (B, N, u).
+        weights: by block, (B, u, k + 1).
+        winners: by block of maxima, the positions of the maxima, (B, N, u).
+    """
+
+    signals: Array
+    pre_activations: list[Array]
+    weights: list[Array]
+    winners: list[Array | None]
+
+
+class FloatNetwork:
+    """A network compiled for batches.
+
+    Args:
+        blocks: in topological order.
+        outputs: output nodes.
+        factors: of the outputs.
+        count: number of parameters P.
+        x: inputs, (N, d), floats.
+    """
+
+    def __init__(
+        self, blocks: Sequence[Block], outputs: Sequence[int], factors: Array, count: int, x: Array
+    ) -> None:
+        self.blocks, self.count, self.x = blocks, count, x
+        self.outputs, self.factors = np.array(outputs), factors
+        self.nodes = blocks[-1].last
+        self.has_jumps = any(block.shape.jumps for block in blocks)
+
+    def weights(self, theta: Array) -> list[Array]:
+        """By block, the weights at (B, P) parameters."""
+        padded = np.concatenate([theta, np.zeros((theta.shape[0], 1))], axis=1)
+        return [b.scale * padded[:, b.parameter] + b.constant for b in self.blocks]
+
+    def trace(self, theta: Array, *, softness: float = 0.0) -> Trace:
+        """Send all samples through all copies.
+
+        Args:
+            theta: (B, P).
+            softness: width over which jumps are smeared, so that there is something to descend.
+        """
+        copies, samples = theta.shape[0], self.x.shape[0]
+        signals = np.empty((copies, samples, self.nodes))
+        signals[:, :, : self.x.shape[1]] = self.x
+        weights = self.weights(theta)
+        pre_activations: list[Array] = []
+        winners: list[Array | None] = []
+        for block, weight in zip(self.blocks, weights, strict=True):
+            a = signals[:, :, block.sources]
+            won = None
+            if block.shape.kind == "max":
+                z, won = _maximum(block, weight, a)
+            else:
+                z = a @ weight[:, :, :-1].transpose(0, 2, 1)
+            z = z + weight[:, None, :, -1]
+            signals[:, :, block.first : block.last] = block.shape.value(z, softness)
+            pre_activations.append(z)
+            winners.append(won)
+        return Trace(signals, pre_activations, weights, winners)
+
+    def outputs_of(self, trace: Trace) -> Array:
+        """Outputs, (B, N, O)."""
+        return self.outputs_of_signals(trace.signals)
+
+    def outputs_of_signals(self, signals: Array) -> Array:
+        """Outputs, (B, N, O), from signals (B, N, nodes)."""
+        result: Array = signals[:, :, self.outputs] * self.factors
+        return result
+
+    def outputs_at(self, theta: Array, *, softness: float = 0.0) -> Array:
+        """Outputs, (B, N, O)."""
+        return self.outputs_of(self.trace(theta, softness=softness))
+
+    def pullback(self, trace: Trace, seed: Array, *, softness: float = 0.0) -> Array:
+        """Derivatives of one number per sample by all parameters.
+
+        Args:
+            trace: at θ.
+            seed: its derivatives by the outputs, (B, N, O).
+            softness: as in :meth:`trace`.
+
+        Returns:
+            (B, N, P).
+        """
+        copies, samples = seed.shape[:2]
+        back = np.zeros((copies, samples, self.nodes))
+        for o, node in enumerate(self.outputs):
+            back[:, :, node] += seed[:, :, o] * self.factors[o]
+        result = np.zeros((copies, samples, self.count + 1))
+        for b in range(len(self.blocks) - 1, -1, -1):
+            block = self.blocks[b]
+            z, weight, won = trace.pre_activations[b], trace.weights[b], trace.winners[b]
+            delta = back[:, :, block.first : block.last] * block.shape.slope(z, softness)
+            a = trace.signals[:, :, block.sources]
+            if won is None:
+                local = delta[..., None] * a[:, :, None, :]
+                inner = delta @ weight[:, :, :-1]
+            else:
+                chosen = np.arange(block.sources.size) == won[..., None]
+                local = delta[..., None] * np.where(chosen, a[:, :, None, :], 0.0)
+                inner = (delta[..., None] * chosen * weight[:, None, :, :-1]).sum(axis=2)
+            local = np.concatenate([local, delta[..., None]], axis=3) * block.scale
+            self._add(result, block.parameter.reshape(-1), local.reshape(copies, samples, -1))
+            self._add(back, block.sources, inner)
+        return result[:, :, :-1]
+
+    def _add(self, into: Array, columns: Array, values: Array) -> None:
+        """Add columns that may repeat."""
+        unique, inverse = np.unique(columns, return_inverse=True)
+        if unique.size == columns.size:
+            into[:, :, columns] += values
+            return
+        own = np.zeros((columns.size, unique.size))
+        own[np.arange(columns.size), inverse] = 1.0
+        into[:, :, unique] += values @ own
+
+
+def _sigmoid(t: Array) -> Array:
+    result: Array = 0.5 * (1.0 + np.tanh(0.5 * t))
+    return result
+
+
+def _maximum(block: Block, weight: Array, a: Array) -> tuple[Array, Array]:
+    terms = weight[:, None, :, :-1] * a[:, :, None, :]
+    if not block.sources.size:
+        zero = np.zeros(terms.shape[:3])
+        return zero, zero.astype(np.intp)
+    terms = np.where(block.present, terms, -np.inf)
+    won = terms.argmax(axis=3)
+    z = np.take_along_axis(terms, won[..., None], axis=3)[..., 0]
+    return np.where(np.isfinite(z), z, 0.0), won
+
+
+def float_network(network: Network, x: Array) -> FloatNetwork:
+    """A network as it is, in floats."""
+    blocks = [_block(layers, network.parameter_count) for layers in _merged(network)]
+    factors = np.ones(len(network.outputs))
+    return FloatNetwork(blocks, network.outputs, factors, network.parameter_count, x)
+
+
+def integer_network(form: IntegerForm) -> FloatNetwork:
+    """The integer form in floats: exact as long as no number passes 2^53."""
+    network = form.instance.network
+    neurons = {neuron.node: neuron for neuron in form.neurons}
+    blocks = []
+    for layers in _merged(network):
+        nodes = range(layers[0].first_node, layers[-1].first_node + layers[-1].units)
+        blocks.append(
+            _integer_block([neurons[v] for v in nodes], layers[0].sources, network.parameter_count)
+        )
+    factors = np.array([float(f) for f in form.output_factors])
+    x = np.array([[float(v) for v in row] for row in form.inputs])
+    return FloatNetwork(blocks, form.outputs, factors, network.parameter_count, x)
+
+
+def _merged(network: Network) -> list[list[Layer]]:
+    """Runs of layers that read the same sources and have the same activation."""
+    merged: list[list[Layer]] = []
+    for layer in network.layers:
+        last = merged[-1][-1] if merged else None
+        if last is not None and last.sources == layer.sources:
+            if last.activation == layer.activation:
+                merged[-1].append(layer)
+                continue
+        merged.append([layer])
+    return merged
+
+
+def _empty(units: int, width: int, none: int) -> tuple[Array, Array, Array, Array]:
+    shape = (units, width + 1)
+    present = np.zeros(shape, dtype=np.bool_)
+    return np.full(shape, none), np.zeros(shape), np.zeros(shape), present
+
+
+def _block(layers: Sequence[Layer], none: int) -> Block:
+    rows: list[list[Entry | None]] = []
+    for layer in layers:
+        for unit in range(layer.units):
+            weights = [layer.weight(unit, k) for k in range(len(layer.sources))]
+            rows.append([*weights, layer.bias(unit)])
+    sources = layers[0].sources
+    parameter, scale, constant, present = _empty(len(rows), len(sources), none)
+    for j, row in enumerate(rows):
+        for k, entry in enumerate(row):
+            if entry is None:
+                continue
+            present[j, k] = True
+            if entry.parameter is None:
+                constant[j, k] = float(entry.value)
+            else:
+                parameter[j, k], scale[j, k] = entry.parameter, float(entry.scale)
+    activation = layers[0].activation
+    shape = _shape(
+        activation.kind,
+        [activation.breakpoints],
+        [activation.slopes],
+        [activation.intercepts],
+        [activation.coefficients],
+    )
+    first = layers[0].first_node
+    nodes = np.array(sources, dtype=np.intp)
+    here = present[:, :-1]
+    return Block(first, first + len(rows), nodes, parameter, scale, constant, here, shape)
+
+
+def _integer_block(neurons: Sequence[IntegerNeuron], sources: Sequence[int], none: int) -> Block:
+    parameter, scale, constant, present = _empty(len(neurons), len(sources), none)
+    for j, neuron in enumerate(neurons):
+        # A source may occur twice; which of its places a term takes does not matter.
+        places: dict[int, list[int]] = {}
+        for k, source in enumerate(sources):
+            places.setdefault(source, []).append(k)
+        terms = [(term, places[term.source].pop(0)) for term in neuron.terms]
+        if neuron.bias is not None:
+            terms.append((neuron.bias, len(sources)))
+        for term, k in terms:
+            present[j, k] = True
+            if term.parameter < 0:
+                constant[j, k] = float(term.factor)
+            else:
+                parameter[j, k], scale[j, k] = term.parameter, float(term.factor)
+    shape = _shape(
+        neurons[0].kind,
+        [n.breakpoints for n in neurons],
+        [[s for s, _ in n.pieces] for n in neurons],
+        [[c for _, c in n.pieces] for n in neurons],
+        [n.coefficients for n in neurons],
+    )
+    nodes = np.array(sources, dtype=np.intp)
+    here = present[:, :-1]
+    first, last = neurons[0].node, neurons[-1].node + 1
+    return Block(first, last, nodes, parameter, scale, constant, here, shape)
+
+
+def _shape(
+    kind: str,
+    breakpoints: Sequence[Sequence[Any]],
+    slopes: Sequence[Sequence[Any]],
+    intercepts: Sequence[Sequence[Any]],
+    coefficients: Sequence[Sequence[Any]],
+) -> Shape:
+    parts = [
+        np.array([[float(v) for v in row] for row in rows]).reshape(len(rows), -1).T
+        for rows in (breakpoints, slopes, intercepts, coefficients)
+    ]
+    b, s, c, p = parts
+    if kind == "piecewise_linear":
+        relu = b.shape[0] == 1 and not b.any() and not c.any()
+        kind = "relu" if relu and not s[0].any() and (s[1] == 1).all() else "pieces"
+    return Shape(kind, b, s, c, p)
