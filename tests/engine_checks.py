@@ -29,7 +29,7 @@ PATIENCE = 300.0
 
 
 FINITE_ENGINES = tuple(
-    name for name in NAMES if name not in ("halfspaces", "hitting_sets", "training")
+    name for name in NAMES if name not in ("halfspaces", "hitting_sets", "cells", "training")
 )
 """The engines that answer all questions about finite domains: ``training`` only finds."""
 
@@ -56,6 +56,7 @@ SIZES: Mapping[str, Size] = {
     # For real parameters only: never complete for finite domains.
     "halfspaces": Size(10_000, 10_000),
     "hitting_sets": Size(10_000, 10_000),
+    "cells": Size(10_000, 10_000),
     # Never complete: it has tests of its own.
     "training": Size(10_000, 10_000),
     # A minimum over fine-grained losses takes some ten decisions on circuits of growing width.

@@ -12,6 +12,7 @@ _ENGINES: dict[str, str] = {
     "tables": "ermbit.engines.tables:TablesEngine",
     "halfspaces": "ermbit.engines.halfspaces:HalfspacesEngine",
     "hitting_sets": "ermbit.engines.hitting_sets:HittingSetsEngine",
+    "cells": "ermbit.engines.cells:CellsEngine",
     "sat": "ermbit.engines.sat:SatEngine",
     "smt": "ermbit.engines.smt:SmtEngine",
     "nra": "ermbit.engines.nra:NraEngine",
