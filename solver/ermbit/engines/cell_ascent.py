@@ -137,6 +137,7 @@ def climb(
             side[leaving] = np.sign(multipliers[leaving]) if gone[leaving] else -1.0
         if len(inside):
             step[inside], _ = dgetrs(factors, pivots, side)
+        step /= np.abs(step).max()
         rate = matrix @ step
         rising = rate > TOLERANCE
         length, hit = np.inf, -1
@@ -144,7 +145,7 @@ def climb(
             where = np.nonzero(rising)[0]
             ratios = np.maximum(slack[where], 0.0) / rate[where]
             length = float(ratios.min())
-            ties = where[ratios <= length + 1e-12]
+            ties = where[ratios <= length + 1e-11]
             hit = int(ties[rate[ties].argmax()])
         moving = np.nonzero(np.abs(step) > 1e-11)[0]
         ends = np.where(step[moving] > 0, high[moving], low[moving])
