@@ -48,6 +48,7 @@ from ermbit_instances.parameter_vector import ParameterVector  # noqa: E402
 
 SHALLOW = (784, 128, 10)
 DEEP = (784, 512, 512, 10)
+DEEPER = (784, 512, 512, 512, 10)
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Case:
 CASES = (
     Case("shallow", SHALLOW, goal=2.0),
     Case("deep", DEEP, goal=3.0),
+    Case("deeper", DEEPER, goal=3.0),
     Case("ternary", SHALLOW, quantised=True, goal=2.0),
     Case("square", SHALLOW, square=True, goal=2.0),
     Case("square-ternary", SHALLOW, quantised=True, square=True, goal=2.0),
