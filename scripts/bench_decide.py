@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""ermbit against general solvers on natural encodings; docs/benchmark.md says how and why.
+
+    scripts/bench_decide.py run --set main --solvers ermbit,cpsat,z3,cvc5,highs --timeout 20 \\
+        --jobs 2 --out FILE.csv
+    scripts/bench_decide.py table FILE.csv...
+    scripts/bench_decide.py cases --set main
+    scripts/bench_decide.py optima
+
+Every solver runs on every case in a fresh process. Started with any Python >= 3.11, it goes on in
+``.venv`` (scripts/ermbit makes it); peers run in ``.venv-peers``, which is made on first use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OWN = ROOT / ".venv" / "bin" / "python"
+for _folder in ("solver", "encodings", "instances", "scripts"):
+    sys.path.insert(0, str(ROOT / _folder))
+
+if __name__ == "__main__" and Path(sys.prefix).resolve() != OWN.parent.parent.resolve():
+    if not OWN.exists():
+        sys.exit("no .venv yet: run scripts/ermbit once")
+    os.execv(OWN, [str(OWN), *sys.argv])
+
+from benchmark import optima, records, runs, tables  # noqa: E402
+from benchmark.sets import SETS, SUBSETS, cases  # noqa: E402
+from benchmark.solvers import names  # noqa: E402
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    commands = top.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run solvers on a set, append rows to a CSV file")
+    run.add_argument("--set", choices=(*SETS, *SUBSETS), required=True, metavar="SET")
+    run.add_argument(
+        "--solvers",
+        default="ermbit,cpsat,z3,cvc5,highs",
+        help=f"of {', '.join(names())}, ermbit:ENGINE; by commas",
+    )
+    run.add_argument("--timeout", type=float, default=20.0, help="wall seconds of one run")
+    run.add_argument("--memory", type=int, default=4096, help="megabytes of one process")
+    run.add_argument(
+        "--jobs", type=int, default=1, help="runs side by side; each has its share of processors"
+    )
+    run.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
+    run.add_argument("--resume", action="store_true", help="skip what FILE.csv has")
+    run.add_argument("--every", type=int, default=1, help="only each K-th case")
+    run.add_argument("--match", default="", help="only cases whose name contains this")
+    table = commands.add_parser("table", help="tables in Markdown from CSV files")
+    table.add_argument("files", type=Path, nargs="+", metavar="FILE.csv")
+    table.add_argument("--details", action="store_true", help="every case as well")
+    listing = commands.add_parser("cases", help="list the cases of a set, or write their files")
+    listing.add_argument("--set", choices=(*SETS, *SUBSETS), required=True, metavar="SET")
+    listing.add_argument("--write", type=Path, metavar="FOLDER")
+    least = commands.add_parser("optima", help="find the least losses that main is made from")
+    least.add_argument("--timeout", type=float, default=60.0)
+    return top
+
+
+def main() -> int:
+    """Run one command; 1 if some answer was wrong."""
+    given = parser().parse_args()
+    if given.command == "table":
+        rows = records.read(given.files)
+        print(tables.report(rows, given.details), end="")
+        return int(bool(tables.Scores(rows).wrong))
+    if given.command == "cases":
+        for case in cases(given.set):
+            if given.write:
+                runs.write_case(case, given.write)
+            print(case.name, case.kind, case.task, case.expected or "-", case.family, sep="\t")
+        return 0
+    if given.command == "optima":
+        optima.find(given.timeout)
+        return 0
+    chosen = [c for c in cases(given.set)[:: given.every] if given.match in c.name]
+    limits = runs.Settings(given.timeout, given.memory, given.jobs)
+    return runs.run(given.set, chosen, given.solvers.split(","), limits, given.out, given.resume)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

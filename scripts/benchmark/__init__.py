@@ -1,0 +1,1 @@
+"""Comparing ermbit with general solvers: instance sets, runner, checker, tables."""

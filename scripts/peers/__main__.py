@@ -1,0 +1,57 @@
+"""``python -m peers NAME INSTANCE``: one peer on one instance, one JSON line on standard output."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import time
+from typing import Any
+
+from peers.answer import Answer, NotSupported
+from peers.question import read
+
+PEERS = {
+    "cpsat": ("cpsat", {}),
+    "z3": ("smt", {"backend": "z3"}),
+    "z3-integer": ("smt", {"backend": "z3", "theory": "integer"}),
+    "z3-bits": ("smt", {"backend": "z3", "theory": "bits"}),
+    "cvc5": ("smt", {"backend": "cvc5"}),
+    "cvc5-integer": ("smt", {"backend": "cvc5", "theory": "integer"}),
+    "cvc5-bits": ("smt", {"backend": "cvc5", "theory": "bits"}),
+    "highs": ("milp", {}),
+}
+"""Name → module of this package, arguments of its ``run``."""
+
+
+def answer(name: str, path: str, task: str, timeout: float, threads: int) -> Answer:
+    """What peer ``name`` says of an instance file."""
+    module, arguments = PEERS[name]
+    try:
+        question = read(path)
+        run: Any = importlib.import_module(f"peers.{module}").run
+        found: Answer = run(question, task, timeout, threads, **arguments)
+    except NotSupported as error:
+        return Answer("unsupported", reason=str(error))
+    except MemoryError:
+        return Answer("unknown", reason="out of memory")
+    return found
+
+
+def main() -> None:
+    """Read the command line, run, print."""
+    parser = argparse.ArgumentParser(prog="peers", description=__doc__)
+    parser.add_argument("name", choices=PEERS)
+    parser.add_argument("instance")
+    parser.add_argument("--task", choices=("solve", "minimize"), default="solve")
+    parser.add_argument("--timeout", type=float, default=60.0)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    start = time.perf_counter()
+    found = answer(given.name, given.instance, given.task, given.timeout, given.threads)
+    line = {"peer": given.name, **found.to_json(), "seconds": time.perf_counter() - start}
+    print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
