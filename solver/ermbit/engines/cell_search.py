@@ -225,10 +225,7 @@ class CellSearch:
             self._dive(program, masks, relaxed, mixed)
             if not self._matters(bound):
                 return
-        weighted = mixed.weights * np.abs(relaxed.multipliers)
-        if weighted.max() <= TINY * mixed.size:
-            weighted = mixed.weights
-        unit, sample = np.unravel_index(int(weighted.argmax()), weighted.shape)
+        unit, sample = np.unravel_index(int(mixed.weights.argmax()), mixed.weights.shape)
         self._keep(index, masks, bound, (int(unit), int(sample)), relaxed.start)
 
     def _keep(
@@ -269,7 +266,12 @@ class CellSearch:
         return split
 
     def _mixtures(self, program: Program, relaxed: Relaxed) -> _Mixtures:
-        """How far the relaxed contributions are from those of the units that they add up to."""
+        """What the relaxed units mix, and the network of the units that their rays add up to.
+
+        A unit that sums p > 0 and −n < 0 at a sample contributes more than φ(p − n): by
+        |above − below| · min(p, n). The harmonic p·n/(p + n) led to fewer nodes on random data, and
+        taking the multipliers of the samples into account to twice as many.
+        """
         count = len(self.target.goals)
         directions = []
         weights = np.zeros((len(self.tables), count))
@@ -281,10 +283,14 @@ class CellSearch:
             rays, amounts = relaxed.rays[mine], relaxed.amounts[mine]
             u = amounts @ table.directions[rays] if len(rays) else np.zeros(table.basis.rank)
             at = table.rows @ u
-            true = np.where(at < 0, table.below * at, table.above * at) * labels
             if len(rays):
-                weights[j] = np.abs(amounts @ table.scaled[rays] - true)
-            output = output + sign * true
+                summands = (amounts[:, None] * table.directions[rays]) @ table.rows.T
+                sides = table.sides[rays]
+                plus = np.where(sides > 0, summands, 0.0).sum(axis=0)
+                minus = np.where(sides < 0, -summands, 0.0).sum(axis=0)
+                mixed = plus * minus / np.maximum(plus + minus, 1e-300)
+                weights[j] = abs(table.above - table.below) * mixed
+            output = output + sign * labels * np.where(at < 0, table.below * at, table.above * at)
             directions.append(u)
         residual = np.array(self.target.goals, dtype=np.float64) - output
         size = float(np.abs(np.array(self.target.goals, dtype=np.float64)).max(initial=1.0))
