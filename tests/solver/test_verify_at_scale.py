@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import random
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from gmpy2 import mpq
 
 import random_instances
 import reference
-from ermbit import load, verify
+from ermbit import gradient, load, verify
+from ermbit.verifier.bulk import exact_matrix, filtered
+from ermbit.verifier.evaluation.arithmetic import OutOfTime
+from ermbit_instances.certificate import load_certificate
 from ermbit_instances.instance import Instance, parse_instance
 from ermbit_instances.jsonfile import dump_json
 
@@ -110,6 +114,48 @@ def test_a_threshold_at_the_loss_is_settled_exactly(trained: Path, loss: str) ->
         assert verdict.accepted is accepted
     naive = sum_by_hand(instance, trained / "net.npz", loss)
     assert exact == naive
+
+
+def test_a_time_limit_before_everything_leaves_it_open(trained: Path) -> None:
+    subject = load(trained / "hinge.erm.json")
+    net = trained / "net.npz"
+    verdict = verify(subject, net, timeout=0, loss_bit=(0, 3), leading_bits=2)
+    assert verdict.accepted is None and verdict.reason == "time limit"
+    for bits in (verdict.loss_bits, verdict.leading):
+        assert bits is not None and bits.value is None and bits.reason == "time limit"
+    assert verify(with_threshold(subject, -1), net, timeout=0).accepted is False
+    found = gradient(subject, net, parameter="b2[0]", timeout=0)
+    assert found["b2[0]"].sign is None and found["b2[0]"].reason == "time limit"
+    assert not found.settled
+
+
+@pytest.mark.parametrize("reduction", ["mean", "max"])
+def test_a_time_limit_past_the_filter_keeps_what_it_decided(
+    reduction: str, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = load(trained / "absolute.erm.json").canonical(inline=True)
+    subject = parse_instance(document | {"loss": {"name": "absolute", "reduction": reduction}})
+    certificate = load_certificate(trained / "net.npz", subject)
+    exact: Any = verify(subject, certificate, exact_loss=True).loss
+    calls = count()
+
+    def check_time(deadline: float | None) -> None:
+        # The filter's chunks come first; the first exact block is one too many.
+        if next(calls) >= 1:
+            raise OutOfTime("time limit")
+
+    monkeypatch.setattr(filtered, "check_time", check_time)
+    monkeypatch.setattr(exact_matrix, "CHUNK_BYTES", 50_000)
+    # The largest loss is found in the first block, the mean is not.
+    for gap, accepted in ((1, True), (-1, False), (0, True if reduction == "max" else None)):
+        calls = count()
+        verdict = verify(with_threshold(subject, exact + gap), certificate, exact_loss=True)
+        assert verdict.accepted is accepted
+        assert (verdict.reason == "time limit") is (accepted is None)
+        assert verdict.loss == exact or reduction == "mean"
+        if verdict.bounds is not None:
+            assert verdict.bounds[0] <= exact <= verdict.bounds[1]
+            assert "past the time limit" in verdict.method
 
 
 def sum_by_hand(instance: Instance, certificate: Path, loss: str) -> Any:

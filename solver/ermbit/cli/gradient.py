@@ -92,7 +92,8 @@ def run(arguments: argparse.Namespace) -> Output:
         elif not asked and partial.value is not None:
             lines.append(f"{partial.parameter}: {brief(partial.value, _SHOWN)}")
         elif not asked:
-            lines.append(f"{partial.parameter}: too long; sign {sign} ({partial.method})")
+            what = "undecided" if partial.sign is None else f"too long; sign {sign}"
+            lines.append(f"{partial.parameter}: {what} ({partial.method})")
         if partial.reason:
             lines.append(f"reason: {partial.reason}")
     if found.loss is not None:

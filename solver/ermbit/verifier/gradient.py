@@ -181,7 +181,10 @@ class _Differentiation:
     def _in_bulk(self) -> Gradient:
         from ermbit.verifier.bulk.exact_gradient import bulk_gradient
 
-        found = bulk_gradient(self.instance, self.values)
+        try:
+            found = bulk_gradient(self.instance, self.values, self.limits.deadline)
+        except OutOfTime as end:
+            return self._unsettled("exact integers in bulk", str(end))
         base = coprime_base([found.denominator])
         return Gradient(
             tuple(

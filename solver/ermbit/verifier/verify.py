@@ -134,17 +134,17 @@ def _compare(instance: Instance, values: Sequence[Value], question: Question) ->
     large = instance.network.edge_count * len(instance.data) > EXACT_WORK
     if not polynomial and not algebraic:
         if large:
-            return _filtered(instance, values, question)
+            return _filtered(instance, values, question, deadline)
         return _exact(instance, values, question, deadline)
     bits = output_bits(instance, values)
     if large and not algebraic and bits <= FILTER_BITS:
-        return _filtered(instance, values, question)
+        return _filtered(instance, values, question, deadline)
     limit = ball_limits(instance, question.memory)
     if bits <= (max(EXACT_BITS, limit) if question.exact_loss or algebraic else EXACT_BITS):
         return _exact(instance, values, question, deadline)
     if algebraic:
         reason = f"values of up to {bits} bits are past the limit of exact evaluation"
-        return _open(instance, reason)
+        return _open(instance, question, reason)
     return escalated_verdict(instance, values, question, limit)
 
 
@@ -161,15 +161,29 @@ def _judged(instance: Instance, loss: Value) -> tuple[bool, tuple[str, ...]]:
     return False, (f"{shown} is greater than {write_rational(instance.threshold)}",)
 
 
-def _open(instance: Instance, reason: str) -> Verdict:
+def _open(instance: Instance, question: Question, reason: str) -> Verdict:
     """What can be said without the loss."""
     threshold = instance.threshold
+    size = f"not computed: {reason}"
     if threshold is None:
-        return Verdict(True, None, (), "only domains decide", None, size=f"not computed: {reason}")
-    if threshold < 0:
+        verdict = Verdict(True, None, (), "only domains decide (proved)", None, size=size)
+    elif threshold < 0:
         line = f"the loss is not negative, {write_rational(threshold)} is"
-        return Verdict(False, None, (line,), "no loss is negative (proved)", threshold)
-    return Verdict(None, None, (), "none", threshold, reason=reason)
+        verdict = Verdict(False, None, (line,), "no loss is negative (proved)", threshold)
+    else:
+        verdict = Verdict(None, None, (), "none", threshold, reason=reason)
+    bits, leading = _no_bits(question, reason)
+    return replace(verdict, loss_bits=bits, leading=leading)
+
+
+def _no_bits(question: Question, reason: str) -> tuple[Bits | None, Bits | None]:
+    """The bits that are asked for, all undecided."""
+    bits = leading = None
+    if question.bit is not None:
+        bits = Bits(*question.bit, None, "none", reason)
+    if question.leading is not None:
+        leading = Bits(0, question.leading, None, "none", reason)
+    return bits, leading
 
 
 # ---------------------------------------------------------------- exact
@@ -181,7 +195,7 @@ def _exact(
     try:
         loss, trace = exact_loss(instance, values, deadline)
     except (OutOfTime, OverflowError) as error:
-        return _open(instance, str(error))
+        return _open(instance, question, str(error))
     accepted, violations = _judged(instance, loss)
     algebraic = not _is_array(values) and any(not isinstance(v, mpq) for v in values)
     field = " in a number field" if algebraic else ""
@@ -214,12 +228,17 @@ def _exact_bits(loss: Value, question: Question, method: str) -> tuple[Bits | No
 # ---------------------------------------------------------------- filtered
 
 
-def _filtered(instance: Instance, values: Sequence[Value], question: Question) -> Verdict:
+def _filtered(
+    instance: Instance, values: Sequence[Value], question: Question, deadline: float | None
+) -> Verdict:
     from ermbit.verifier.bulk.filtered import filtered_loss
 
     whole = question.exact_loss or question.bit is not None or question.leading is not None
-    found = filtered_loss(instance, values, exact=whole)
-    bits = leading = None
+    try:
+        found = filtered_loss(instance, values, exact=whole, deadline=deadline)
+    except OutOfTime as end:
+        return _open(instance, question, str(end))
+    bits, leading = _no_bits(question, "time limit")
     if found.loss is not None:
         accepted, violations = _judged(instance, found.loss)
         bits, leading = _exact_bits(found.loss, question, found.method)

@@ -35,7 +35,7 @@ from ermbit.verifier.bulk.limb_sums import scattered, total
 from ermbit.verifier.bulk.limbs import tight, to_objects
 from ermbit.verifier.bulk.output_slopes import Factors, output_slopes, tie_words
 from ermbit.verifier.derivatives import DeltaBits
-from ermbit.verifier.evaluation.arithmetic import EXACT
+from ermbit.verifier.evaluation.arithmetic import EXACT, check_time
 from ermbit.verifier.evaluation.sample_loss import total_loss
 from ermbit_instances.instance import Instance
 from ermbit_instances.network import Entry
@@ -87,24 +87,29 @@ class _Partials(Mapping[int, Rational]):
         return len(self._numerators)
 
 
-def bulk_gradient(instance: Instance, values: Sequence[Any]) -> BulkGradient:
+def bulk_gradient(
+    instance: Instance, values: Sequence[Any], deadline: float | None = None
+) -> BulkGradient:
     """L(θ) and all ∂L/∂θ_p.
 
     Args:
         instance: network, data, loss; domains and threshold play no role.
         values: θ by parameter number: rationals, or a sequence with an exact float64 ``array``.
+        deadline: by the monotonic clock, in seconds; looked at before every chunk of samples.
 
     Raises:
+        OutOfTime: the deadline has passed.
         NotPiecewiseLinearError: a polynomial activation, or an irrational parameter.
     """
-    return _Differentiation(instance, values).run()
+    return _Differentiation(instance, values, deadline).run()
 
 
 class _Differentiation:
     """One call of :func:`bulk_gradient`: what is summed up over the chunks."""
 
-    def __init__(self, instance: Instance, values: Sequence[Any]) -> None:
+    def __init__(self, instance: Instance, values: Sequence[Any], deadline: float | None) -> None:
         self.instance = instance
+        self.deadline = deadline
         self.network: FloatNetwork = float_network(instance.network, values)
         self.layers = exact_layers(self.network, values)
         self.reads = [reads_of(layer) for layer in self.layers]
@@ -147,6 +152,7 @@ class _Differentiation:
             self.network, self.layers, data.x, counting, floats=self.floats, bits=self.bits
         )
         for chunk, outputs in blocks:
+            check_time(self.deadline)
             targets = table_rows(data.y, chunk)
             pairs = zip(_rational_rows(outputs), _rational_rows(targets), strict=True)
             for i, (f, y) in zip(chunk, pairs, strict=True):
@@ -160,6 +166,7 @@ class _Differentiation:
 
     def _chunk(self, chunk: Sequence[int], factors: Factors) -> None:
         """Some samples forward and back."""
+        check_time(self.deadline)
         data = self.instance.data
         signals, ways = [table_rows(data.x, chunk)], []
         for layer in self.layers:

@@ -26,6 +26,7 @@ from ermbit.verifier.bulk.float_network import FloatNetwork, float_network
 from ermbit.verifier.bulk.float_table import table_chunk
 from ermbit.verifier.bulk.limbs import to_objects
 from ermbit.verifier.bulk.loss_enclosure import enclose_losses
+from ermbit.verifier.evaluation.arithmetic import OutOfTime, check_time
 from ermbit.verifier.evaluation.evaluate import LayerBits
 from ermbit_instances.instance import Instance
 from ermbit_instances.rational import Rational
@@ -64,7 +65,12 @@ class FilteredLoss:
 
 
 def filtered_loss(
-    instance: Instance, values: Sequence[Any], *, exact: bool, safety: float = SAFETY
+    instance: Instance,
+    values: Sequence[Any],
+    *,
+    exact: bool,
+    safety: float = SAFETY,
+    deadline: float | None = None,
 ) -> FilteredLoss:
     """Decide L(θ) ≤ γ, or compute L(θ) exactly.
 
@@ -73,25 +79,35 @@ def filtered_loss(
         values: θ by parameter number: rationals, or a sequence with an exact float64 ``array``.
         exact: whether L(θ) itself is wanted; otherwise an interval that settles γ is enough.
         safety: factor on the filter's error bounds. Less than 1 gives wrong answers.
+        deadline: by the monotonic clock, in seconds; looked at before every chunk of samples.
+            Past it an interval that settles γ is enough, whatever is wanted.
 
     Raises:
+        OutOfTime: the deadline has passed, and γ is not settled.
         NotPiecewiseLinearError: an irrational parameter.
     """
     network = float_network(instance.network, values, polynomials=True)
-    return _Evaluation(instance, values, network, safety).decide(exact)
+    return _Evaluation(instance, values, network, safety, deadline).decide(exact)
 
 
 class _Evaluation:
     """The samples' losses as far as they are known: centre ± radius, or an exact rational."""
 
     def __init__(
-        self, instance: Instance, values: Sequence[Any], network: FloatNetwork, safety: float
+        self,
+        instance: Instance,
+        values: Sequence[Any],
+        network: FloatNetwork,
+        safety: float,
+        deadline: float | None,
     ) -> None:
         import numpy as np
 
         self.instance = instance
         self.values = values
         self.network = network
+        self.deadline = deadline
+        self.late = False
         self.floats = float64_behaves()
         self.bits = Bits()
         count = len(instance.data)
@@ -119,6 +135,7 @@ class _Evaluation:
         rows = max(64, min(2048, CHUNK_ENTRIES // max(1, sum(network.widths))))
         buffers = workspace(network, min(rows, count))
         for start in range(0, count, rows):
+            check_time(self.deadline)
             stop = min(start + rows, count)
             x = table_chunk(data.x, start, stop, budget=network.input_budget, out=buffers[0])
             outputs = forward(network, x, safety=safety, buffers=buffers)
@@ -155,6 +172,7 @@ class _Evaluation:
                 f = [mpq(v, unit) for v in row]
                 self.exact[sample] = loss.sample(f, self._target(sample))
             self.centre[list(chunk)] = self.radius[list(chunk)] = 0.0
+            check_time(self.deadline)
 
     def _open(self) -> np.ndarray[Any, Any]:
         """Samples that are not known exactly."""
@@ -220,11 +238,17 @@ class _Evaluation:
             return not exact and (threshold is None or high <= threshold or low > threshold)
 
         if not settled():
-            if self.instance.loss.reduction == "max":
-                low, high = self._maximum(low, exact)
-            else:
-                self._settle(self._open().tolist())
+            try:
+                if self.instance.loss.reduction == "max":
+                    low, high = self._maximum(low, exact)
+                else:
+                    self._settle(self._open().tolist())
+                    low, high = self._interval()
+            except OutOfTime:
                 low, high = self._interval()
+                exact, self.late = False, low < high
+                if not settled():
+                    raise
         above = None if threshold is None else low > threshold
         return FilteredLoss(
             low if low == high else None,
@@ -261,7 +285,8 @@ class _Evaluation:
             return f"exact integers for all {total} samples (proved); float64 failed its self-test"
         if self.in_floats == total and not self.exact:
             return "float64 arithmetic that provably rounds nothing (proved)"
+        end = ", the others past the time limit" if self.late else ""
         return (
             "float64 filter with proved error bounds; "
-            f"{len(self.exact)} of {total} samples exactly (proved)"
+            f"{len(self.exact)} of {total} samples exactly{end} (proved)"
         )

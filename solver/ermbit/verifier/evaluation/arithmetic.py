@@ -9,6 +9,7 @@ exact numbers (here), balls, and residues.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,6 +36,12 @@ class Place:
 
 class OutOfTime(ArithmeticError):
     """The deadline has passed."""
+
+
+def check_time(deadline: float | None) -> None:
+    """Raise :class:`OutOfTime` past a deadline by the monotonic clock, in seconds."""
+    if deadline is not None and time.monotonic() > deadline:
+        raise OutOfTime("time limit")
 
 
 class Arithmetic(Protocol):

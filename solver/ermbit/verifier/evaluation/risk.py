@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gmpy2 import mpq
 
-from ermbit.verifier.evaluation.arithmetic import Arithmetic, OutOfTime
+from ermbit.verifier.evaluation.arithmetic import Arithmetic, check_time
 from ermbit.verifier.evaluation.backpropagation import backward
 from ermbit.verifier.evaluation.evaluate import BitTrace, Forward, Unit, forward, prepare
 from ermbit.verifier.evaluation.sample_loss import SampleLoss, TotalLoss, sample_loss, total_loss
@@ -147,8 +146,7 @@ def _sample(
     trace: BitTrace | None,
     deadline: float | None = None,
 ) -> tuple[Forward, SampleLoss]:
-    if deadline is not None and time.monotonic() > deadline:
-        raise OutOfTime("time limit")
+    check_time(deadline)
     x = [arithmetic.constant(v) for v in instance.data.x[i]]
     way = forward(units, x, arithmetic, i, trace)
     outputs = [way.signals[node] for node in instance.network.outputs]

@@ -14,10 +14,9 @@ known beforehand one can build an instance whose numbers vanish modulo it.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from ermbit.verifier.evaluation.arithmetic import OutOfTime, Place
+from ermbit.verifier.evaluation.arithmetic import Place, check_time
 from ermbit.verifier.long_numbers.denominators import CoprimeBase
 from ermbit.verifier.long_numbers.residues import Residue, Ring
 from ermbit_instances.rational import Rational
@@ -131,9 +130,8 @@ class BallArithmetic:
         return Ball(self, ball, self.ring.times_power_of_two(factor, power))
 
     def check_time(self) -> None:
-        """Raise :class:`OutOfTime` past the deadline."""
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            raise OutOfTime("time limit")
+        """Raise ``OutOfTime`` past the deadline."""
+        check_time(self.deadline)
 
     def sign(self, value: Any, place: Place) -> int:
         sign = self._sign(value, place)
