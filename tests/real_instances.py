@@ -242,6 +242,11 @@ def _activation(spec: Any, t: Any) -> Any:
         return z3.If(t >= 0, _real(1), _real(-1))
     if name == "square":
         return t * t
+    if name == "polynomial":
+        value = _real(0)
+        for c in reversed(given["coefficients"]):
+            value = value * t + _real(number(c))
+        return value
     if name == "leaky_relu":
         return z3.If(t >= 0, t, _real(number(given["slope"])) * t)
     if name == "clip":

@@ -87,7 +87,7 @@ class HittingSetsEngine(Engine):
         limit = integer_budget(problem.threshold, divisor)
         if limit < 0:
             return Outcome("unsat", reason="losses are never negative")
-        search = _Search(classifier, problem.instance.loss.reduction == "max", budget)
+        search = HittingSearch(classifier, problem.instance.loss.reduction == "max", budget)
         for step in search.steps():
             if step.total <= limit:
                 return Outcome("sat", step.theta, statistics=search.statistics)
@@ -101,7 +101,7 @@ class HittingSetsEngine(Engine):
         if isinstance(classifier, str):
             return Outcome("unknown", reason=classifier)
         divisor = reduction_unit(problem.instance, problem.samples)
-        search = _Search(classifier, problem.instance.loss.reduction == "max", budget)
+        search = HittingSearch(classifier, problem.instance.loss.reduction == "max", budget)
         best: _Step | None = None
         for step in search.steps():
             if best is None or step.total < best.total:
@@ -118,7 +118,7 @@ class HittingSetsEngine(Engine):
         return Outcome("feasible", best.theta, lower, "time limit", search.statistics)
 
 
-class _Search:
+class HittingSearch:
     """The search on one classifier.
 
     Args:

@@ -13,6 +13,7 @@ _ENGINES: dict[str, str] = {
     "halfspaces": "ermbit.engines.halfspaces:HalfspacesEngine",
     "hitting_sets": "ermbit.engines.hitting_sets:HittingSetsEngine",
     "cells": "ermbit.engines.cells:CellsEngine",
+    "lifting": "ermbit.engines.lifting:LiftingEngine",
     "sat": "ermbit.engines.sat:SatEngine",
     "smt": "ermbit.engines.smt:SmtEngine",
     "nra": "ermbit.engines.nra:NraEngine",

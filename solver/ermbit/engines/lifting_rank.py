@@ -1,0 +1,121 @@
+"""Whether sums of few squares give known outputs: by rank and inertia, exactly (G3 to G6).
+
+All forms with these outputs are M + span(K). If K = 0, M has to fit the units. If K is spanned by
+the square of one linear form q (an output bias beside hidden biases: q = 1), G4 tells every rank on
+the line, and what is approached as t → ±∞. Otherwise only signs of either answer are looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gmpy2 import mpq
+
+from ermbit.engines.lifting_forms import Line, Matrix, inertia, line, squares
+from ermbit.engines.lifting_linear import Vector, primitive, rank
+from ermbit.engines.lifting_quadratic import FormSystem
+from ermbit_instances.certificate import Value
+
+Status = Literal["attained", "approached", "refuted", "open"]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What is known of outputs.
+
+    Attributes:
+        status: ``attained``: by ``forms``. ``approached``: by :meth:`FormSystem.theta` of forms of
+            ``line`` with large t, and by no network. ``refuted``: by none, nor in the limit (or
+            that is not known). ``open``: unknown.
+        forms: by output.
+        line: with the sign of t.
+    """
+
+    status: Status
+    forms: tuple[Matrix, ...] = ()
+    line: tuple[Line, int] | None = None
+
+
+def reach(system: FormSystem, values: Sequence[Vector]) -> Reach:
+    """Whether the network can have these outputs, one vector an output."""
+    if len(values) > 1:
+        return _several(system, values)
+    network = system.network
+    found = system.forms(0, values[0])
+    if found is None:
+        return Reach("refuted")
+    matrix, others = found
+    if network.fits(inertia(matrix)):
+        return Reach("attained", (matrix,))
+    if not others:
+        return Reach("refuted")
+    direction = squares(others[0])
+    if len(others) > 1 or len(direction) != 1:
+        return Reach("refuted" if _is_blocked(system, matrix, others) else "open")
+    through = line(matrix, direction[0].direction)
+    for wanted, t in through.options():
+        if network.fits(wanted):
+            return Reach("attained", (through.at(t),))
+    for wanted, sign in through.limits():
+        if network.fits(wanted):
+            return Reach("approached", line=(through, sign))
+    return Reach("refuted")
+
+
+def approaching(system: FormSystem, through: Line, size: int, values: Vector) -> tuple[Value, ...]:
+    """θ near the values of a line that is approached; the error is O(1/size)."""
+    base, form = through.near(mpq(size))
+    shifted = [
+        v + b - a for v, a, b in zip(values, system.values(base), system.values(form), strict=True)
+    ]
+    theta = system.theta((form,), (tuple(shifted),))
+    assert theta is not None
+    return theta
+
+
+def _is_blocked(system: FormSystem, matrix: Matrix, others: Sequence[Matrix]) -> bool:
+    """Whether a block that all forms share does not fit (its inertia is at most that of M)."""
+    chosen: list[int] = []
+    for k in range(len(matrix) - 1, -1, -1):
+        if all(other[k][m] == 0 for other in others for m in [*chosen, k]):
+            chosen.append(k)
+    block = tuple(tuple(matrix[a][b] for b in chosen) for a in chosen)
+    return not system.network.fits(inertia(block))
+
+
+def _several(system: FormSystem, values: Sequence[Vector]) -> Reach:
+    """Several outputs share the units: units of their own suffice, the rank of all is needed."""
+    forms: list[Matrix] = []
+    unique = True
+    for o, vector in enumerate(values):
+        found = system.forms(o, vector)
+        if found is None:
+            return Reach("refuted")
+        matrix, others = found
+        unique &= not others
+        if len(others) == 1 and len(direction := squares(others[0])) == 1:
+            through = line(matrix, direction[0].direction)
+            matrix = through.at(through.options()[0][1])
+        forms.append(matrix)
+    units = len(system.network.units)
+    if sum(len(squares(form)) for form in forms) <= units:
+        return Reach("attained", tuple(forms))
+    rows = [primitive(row)[0] for form in forms for row in form]
+    if unique and rank(rows) > units:
+        return Reach("refuted")
+    return Reach("open")
+
+
+def is_decided(system: FormSystem) -> bool:
+    """Whether :func:`reach` never says ``open``."""
+    if len(system.network.units) >= system.rank * len(system.fixed):
+        return system.network.capacity[2] >= system.rank * len(system.fixed)
+    if len(system.fixed) > 1:
+        return False
+    zero = tuple(mpq(0) for _ in system.fixed[0])
+    found = system.forms(0, tuple(a + b for a, b in zip(zero, system.fixed[0], strict=True)))
+    assert found is not None
+    others = found[1]
+    return not others or (len(others) == 1 and len(squares(others[0])) == 1)
