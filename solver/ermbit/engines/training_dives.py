@@ -9,7 +9,7 @@ is tried at the next one, once. A slot that fails starts anew at random.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -21,8 +21,17 @@ from ermbit.engines.training_squares import Pool
 from ermbit.engines.training_values import Values
 from ermbit_instances.network import Network
 
-PATIENCE = 12
+CENTRED = 0.25
+"""Share of the starts whose hidden neurons are bent in the midst of the data."""
+
+PATIENCE = 7
 """Steps without notable progress after which a descent counts as ended."""
+
+TRIES, FAILURES = 4, 6
+"""Dives from one solution, and weights that may fail in one dive."""
+
+NOISE = 0.1
+"""How much worse than the closest a weight may be that is fixed next: no two dives are the same."""
 
 LISTED_TOLERANCE, SIMPLE_TOLERANCE = 1e-5, 1e-7
 """How far from a member a weight of a trained solution may be and count as one."""
@@ -32,14 +41,31 @@ Offer: TypeAlias = Callable[[Array], None]
 
 
 @dataclass
-class _Dive:
-    """What a slot remembers of its last fixing."""
+class _Fixing:
+    """One weight that was fixed: what there was before, and where it went."""
 
     theta: Array
     free: Array
     parameter: int
     member: float
     again: bool = False
+
+
+@dataclass
+class _Dive:
+    """What a slot remembers on its way to the grid.
+
+    Attributes:
+        solution: the trained θ that it began with.
+        tries: dives from there that are left.
+        fixings: the way so far.
+        failures: weights that could not be fixed.
+    """
+
+    solution: Array
+    tries: int
+    fixings: list[_Fixing] = field(default_factory=list)
+    failures: int = 0
 
 
 @dataclass
@@ -120,23 +146,43 @@ class Dives:
         low, high = np.maximum(values.low, -cap), np.minimum(values.high, cap)
         high = np.maximum(low, high)
         drawn: Array = rng.uniform(low, high)
+        centred = rng.random(count) < CENTRED
+        drawn[centred] = self.floats.centred(drawn[centred], rng, values.low, values.high)
         return drawn
 
     def _round(self, slot: int) -> bool:
         """Carry on from a solution; whether there is something to carry on with."""
-        pool = self.pool
-        theta, free = pool.theta[slot].copy(), pool.free[slot].copy()
-        if self.dives[slot] is None:
+        pool, dive = self.pool, self.dives[slot]
+        if dive is None:
             self.statistics.solved += 1
-            self.ended(theta, float(pool.loss[slot]))
-            best, most = theta, -1
-            for scaled, near in recognised(theta, self.neurons, self.values, self.tolerance):
-                if near[~self.last].all():
-                    self.offer(self.values.nearest(scaled, self.tolerance))
-                if near.sum() > most:
-                    best, most, free = scaled, int(near.sum()), ~near | self.last
-            theta = np.where(free, best, self.values.nearest(best, self.tolerance))
-            self.statistics.dives += 1
+            theta = pool.theta[slot].copy()
+            return self._dive(slot, _Dive(theta, TRIES))
+        return self._descend(slot, dive, pool.theta[slot].copy(), pool.free[slot].copy())
+
+    def _dive(self, slot: int, dive: _Dive) -> bool:
+        """Begin at the trained solution, with scales drawn anew."""
+        if not dive.tries:
+            return False
+        self.statistics.dives += 1
+        first = dive.tries == TRIES
+        dive.tries -= 1
+        dive.fixings, dive.failures = [], 0
+        theta, best, most = dive.solution, dive.solution, -1.0
+        free = np.ones(self.floats.count, dtype=np.bool_)
+        for scaled, near in recognised(theta, self.neurons, self.values, self.tolerance):
+            if first and near[~self.last].all():
+                self.offer(self.values.nearest(scaled, self.tolerance))
+            # Solutions that are not unique lie on the grid at many scales: one of the best.
+            score = near.sum() + self.rng.random()
+            if score > most:
+                best, most, free = scaled, score, ~near | self.last
+        theta = np.where(free, best, self.values.nearest(best, self.tolerance))
+        self.ended(balanced(theta, free, self.neurons, self.values), 0.0)
+        self.dives[slot] = dive
+        return self._descend(slot, dive, theta, free)
+
+    def _descend(self, slot: int, dive: _Dive, theta: Array, free: Array) -> bool:
+        """Fix what lies on the grid, and the weight closest to it."""
         theta = balanced(theta, free, self.neurons, self.values)
         rounded = self.values.nearest(theta, self.tolerance)
         off = np.abs(rounded - theta) / np.maximum(1.0, np.abs(theta))
@@ -146,35 +192,46 @@ class Dives:
         open_ones = np.flatnonzero(free & ~self.last)
         if not len(open_ones):
             self.offer(theta)
-            return False
-        rounded = self.values.nearest(theta)
-        off = np.abs(rounded - theta)
+            return self._turn_back(slot)
+        # Of simple rationals those with larger denominators come later.
+        rounded = self.values.nearest(theta, 0.25 * 0.2 ** (TRIES - 1 - dive.tries))
+        off = np.abs(rounded - theta) + NOISE * self.rng.random(len(theta))
         p = int(open_ones[off[open_ones].argmin()])
-        self.dives[slot] = _Dive(theta, free, p, float(rounded[p]))
-        self._fix(slot, theta, free, p, float(rounded[p]))
+        dive.fixings.append(_Fixing(theta, free, p, float(rounded[p])))
+        self._fix(slot, dive.fixings[-1])
         return True
 
     def _turn_back(self, slot: int) -> bool:
-        """After a failed fixing, the next best member; after a second failure nothing."""
+        """After a failure the last weight goes to its next best member, or the one before it."""
         dive = self.dives[slot]
         if dive is None:
             self.statistics.stalled += 1
             self.ended(self.pool.theta[slot].copy(), float(self.pool.loss[slot]))
             return False
-        if dive.again:
-            return False
-        value = dive.theta[dive.parameter]
-        # Mirrored at the value, the first member lies closest to the second one.
-        mirrored = np.array([2 * value - dive.member + np.sign(value - dive.member) * 0.5])
-        other = float(self.values.nearest_of(dive.parameter, mirrored)[0])
-        if other == dive.member:
-            return False
-        dive.again, dive.member = True, other
-        self._fix(slot, dive.theta, dive.free, dive.parameter, other)
-        return True
+        dive.failures += 1
+        while dive.fixings and dive.failures <= FAILURES:
+            last = dive.fixings[-1]
+            other = self._second(last)
+            if other is not None:
+                last.again, last.member = True, other
+                self._fix(slot, last)
+                return True
+            dive.fixings.pop()
+        return self._dive(slot, dive)
 
-    def _fix(self, slot: int, theta: Array, free: Array, p: int, member: float) -> None:
-        moved, rest = theta.copy(), free.copy()
-        moved[p], rest[p] = member, False
+    def _second(self, fixing: _Fixing) -> float | None:
+        """The member on the other side of the trained value, if it has not been tried."""
+        if fixing.again:
+            return None
+        value, p = fixing.theta[fixing.parameter], fixing.parameter
+        # Mirrored at the value and a little beyond, the first member lies closest to the second.
+        beyond = np.sign(value - fixing.member) * 0.5 / self.values.density[p]
+        mirrored = np.array([2 * value - fixing.member + beyond])
+        other = float(self.values.nearest_of(p, mirrored)[0])
+        return None if other == fixing.member else other
+
+    def _fix(self, slot: int, fixing: _Fixing) -> None:
+        moved, rest = fixing.theta.copy(), fixing.free.copy()
+        moved[fixing.parameter], rest[fixing.parameter] = fixing.member, False
         self.pool.put(np.array([slot]), moved[None], rest[None])
         self.pool.damping[slot] = 1e-4

@@ -152,7 +152,8 @@ class FloatNetwork:
         self.blocks, self.count, self.x = blocks, count, x
         self.outputs, self.factors = np.array(outputs), factors
         self.nodes = blocks[-1].last
-        self.has_jumps = any(block.shape.jumps for block in blocks)
+        self._parameters = [_Columns(block.parameter.reshape(-1)) for block in blocks]
+        self._sources = [_Columns(block.sources) for block in blocks]
 
     def weights(self, theta: Array) -> list[Array]:
         """By block, the weights at (B, P) parameters."""
@@ -184,6 +185,29 @@ class FloatNetwork:
             pre_activations.append(z)
             winners.append(won)
         return Trace(signals, pre_activations, weights, winners)
+
+    def centred(self, theta: Array, rng: np.random.Generator, low: Array, high: Array) -> Array:
+        """The same weights with biases that put every hidden neuron's z = 0 at a random sample.
+
+        Args:
+            theta: (B, P).
+            rng: for the samples.
+            low, high: bounds of the parameters, (P,).
+        """
+        theta = theta.copy()
+        hidden = [b for b in self.blocks if not np.isin(self.outputs, range(b.first, b.last)).any()]
+        copies = np.arange(len(theta))[:, None]
+        for block in hidden:
+            numbers = block.parameter[:, -1]
+            free = np.flatnonzero(numbers < self.count)
+            if not len(free):
+                continue
+            z = self.trace(theta).pre_activations[self.blocks.index(block)][:, :, free]
+            drawn = rng.integers(self.x.shape[0], size=(len(theta), len(free)))
+            here = z[copies, drawn, np.arange(len(free))]
+            moved = theta[:, numbers[free]] - here / block.scale[free, -1]
+            theta[:, numbers[free]] = np.clip(moved, low[numbers[free]], high[numbers[free]])
+        return theta
 
     def outputs_of(self, trace: Trace) -> Array:
         """Outputs, (B, N, O)."""
@@ -227,19 +251,28 @@ class FloatNetwork:
                 local = delta[..., None] * np.where(chosen, a[:, :, None, :], 0.0)
                 inner = (delta[..., None] * chosen * weight[:, None, :, :-1]).sum(axis=2)
             local = np.concatenate([local, delta[..., None]], axis=3) * block.scale
-            self._add(result, block.parameter.reshape(-1), local.reshape(copies, samples, -1))
-            self._add(back, block.sources, inner)
+            self._parameters[b].add(result, local.reshape(copies, samples, -1))
+            self._sources[b].add(back, inner)
         return result[:, :, :-1]
 
-    def _add(self, into: Array, columns: Array, values: Array) -> None:
-        """Add columns that may repeat."""
-        unique, inverse = np.unique(columns, return_inverse=True)
-        if unique.size == columns.size:
-            into[:, :, columns] += values
-            return
-        own = np.zeros((columns.size, unique.size))
-        own[np.arange(columns.size), inverse] = 1.0
-        into[:, :, unique] += values @ own
+
+class _Columns:
+    """Adds to columns that may repeat."""
+
+    def __init__(self, columns: Array) -> None:
+        self.unique, inverse = np.unique(columns, return_inverse=True)
+        self.columns = columns
+        self.own: Array | None = None
+        if self.unique.size < columns.size:
+            self.own = np.zeros((columns.size, self.unique.size))
+            self.own[np.arange(columns.size), inverse] = 1.0
+
+    def add(self, into: Array, values: Array) -> None:
+        """Add (…, columns) to an array with more columns."""
+        if self.own is None:
+            into[:, :, self.columns] += values
+        else:
+            into[:, :, self.unique] += values @ self.own
 
 
 def _sigmoid(t: Array) -> Array:

@@ -29,10 +29,13 @@ PATIENCE = 120.0
 ELEMENTS = 2_000_000
 """Numbers in the derivatives of all copies together, roughly."""
 
+SMALL = 40_000
+"""Numbers in the derivatives of all copies together that still fit the fastest memory."""
+
 EQUATIONS = 1500
 """Largest system that is solved in every step."""
 
-COPIES, STATES = 32, 16
+COPIES, STATES = (16, 96), 16
 """Descents and assignments side by side, where they are small enough."""
 
 PRECISIONS = (4, 10, 20, 40)
@@ -143,7 +146,8 @@ class Run:
         floats = float_network(self.network, x)
         objective = Objective(self.problem, floats, exact=exact)
         size = len(rows) * max(1, floats.outputs.size) * max(1, floats.count)
-        copies = max(1, min(COPIES, ELEMENTS // size))
+        few, many = COPIES
+        copies = min(max(few, min(many, SMALL // size)), max(1, ELEMENTS // size))
         dives = Dives(
             self.network,
             floats,
@@ -173,13 +177,15 @@ class Run:
 
     def _offer_end(self, theta: Array, loss: float) -> None:
         """Where a descent has ended: rounded, and kept for the annealing."""
-        rounded = self.values.nearest(theta, 0.0)
+        if not self.agnostic and loss > 0:
+            return
         if self.values.simple.any():
             for precision in PRECISIONS:
                 values = self.values.exact(theta, precision)
                 if values is not None:
                     self.best.offer(values)
             return
+        rounded = self.values.nearest(theta, 0.0)
         self.seeds.append(rounded)
         if self.agnostic:
             values = self.values.exact(rounded)

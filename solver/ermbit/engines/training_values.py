@@ -23,7 +23,7 @@ LISTED_LIMIT = 2**17
 LARGEST = 1e100
 """Values beyond this are not reached: their squares would overflow."""
 
-DENOMINATORS = 12
+DENOMINATORS = 64
 """Denominators up to this one count as simple."""
 
 
@@ -47,12 +47,14 @@ class Values:
     Attributes:
         low, high: (P,), infinite where there is no bound of use.
         simple: (P,), whether the parameter's values are found as simple rationals, not on a list.
+        density: (P,), members per unit, roughly.
     """
 
     def __init__(self, domains: Sequence[Domain]) -> None:
         count = len(domains)
         self.low, self.high = np.full(count, -inf), np.full(count, inf)
         self.simple = np.zeros(count, dtype=np.bool_)
+        self.density = np.ones(count)
         columns: dict[int, list[int]] = {}
         for p, domain in enumerate(domains):
             columns.setdefault(id(domain), []).append(p)
@@ -64,6 +66,8 @@ class Values:
             for p in numbers:
                 self._group_of[p] = group
             self.simple[numbers] = group.grid is None and group.members is None
+            if group.grid is not None:
+                self.density[numbers] = group.grid
             self.low[numbers], self.high[numbers] = _bounds(group.domain)
         self.count = count
 
