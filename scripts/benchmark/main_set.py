@@ -117,6 +117,12 @@ def bases() -> Iterator[Base]:
     for d, h, n in ((1, 2, 12), (2, 1, 20)):
         yield base("agnostic, fixed point", d, h, n, FIXED, "fixed")
         yield base("agnostic, powers of two", d, h, n, POWERS, "powers")
+    for d, h, w, n in ((2, 2, 7, 20), (2, 3, 3, 20), (3, 2, 3, 30), (3, 3, 1, 40), (2, 2, 3, 60)):
+        yield base("agnostic, larger", d, h, n, integers(w), f"W{w}")
+    yield base("agnostic, larger", 3, 2, 30, integers(3), "W3", loss="zero_one")
+    yield base("agnostic, larger", 2, (2, 2), 8, integers(3), "W3")
+    yield base("agnostic, larger", 2, 2, 15, REAL, "real")
+    yield base("agnostic, larger", 1, 3, 10, REAL, "real")
     yield base("agnostic, deep", 1, (2, 2), 8, integers(1), "W1")
     yield base("agnostic, deep", 2, (2, 2), 6, integers(1), "W1")
     yield base("agnostic, real", 1, 1, 8, REAL, "real")

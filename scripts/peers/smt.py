@@ -313,6 +313,8 @@ class Builder:
             return int(term.as_long())
         if self.s.__name__ == "z3" and self.s.is_algebraic_value(term):
             return _root(term)
+        if not hasattr(term, "as_fraction"):  # z3's optimiser gives whole numbers as integers
+            return int(term.as_long())
         return Fraction(str(term.as_fraction()))
 
 

@@ -1,0 +1,283 @@
+"""The peers of the benchmark against the naive reference, and the benchmark's own checks."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import random_instances
+import reference
+from ermbit_instances.instance import parse_instance
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "scripts"))
+
+from benchmark import environment, process, records, tables  # noqa: E402
+from benchmark.case import REAL, Case, document, integers  # noqa: E402
+from benchmark.checking import check, disagreements  # noqa: E402
+from benchmark.main_set import bases, optima  # noqa: E402
+from benchmark.records import Record  # noqa: E402
+from benchmark.sets import SETS, cases  # noqa: E402
+from benchmark.solvers import Reply  # noqa: E402
+from peers.__main__ import PEERS  # noqa: E402
+from peers.answer import Answer, NotSupported  # noqa: E402
+from peers.question import question_of, total_at  # noqa: E402
+
+HERE = ("z3-bits", "z3-integer", "cvc5-bits", "cvc5-integer", "highs")
+"""Peers whose packages the test environment has; CP-SAT runs in an environment of its own."""
+
+LEAKY = {"name": "leaky_relu", "slope": "1/2"}
+CLIP = {"name": "clip", "low": 0, "high": 2}
+HALVES = {"domain": "fixed_point", "bits": 2, "fraction_bits": 1}
+ODD = {"domain": "finite", "values": [-1, "1/2", 2]}
+
+
+def tiny(
+    activation: Any, domain: Any, loss: str, reduction: str, hidden: tuple[int, ...] = (2,)
+) -> dict[str, Any]:
+    """One input, four samples of which two are equal and one contradicts them."""
+    labels = [1, -1, 1, -1, -1] if loss in ("hinge", "zero_one") else [0, 2, 2, -1, 3]
+    x = [[0], [1], [1], [-2], [1]]
+    return document(
+        x, labels, hidden, domain, activation=activation, loss=loss, reduction=reduction
+    )
+
+
+TINY = {
+    "relu": tiny("relu", integers(1), "absolute", "sum"),
+    "abs-squared": tiny("abs", integers(1), "squared", "mean"),
+    "step-zero_one": tiny("step", integers(1), "zero_one", "sum"),
+    "sign-hinge": tiny("sign", integers(1), "hinge", "sum"),
+    "square-max": tiny("square", integers(1), "absolute", "max"),
+    "leaky": tiny(LEAKY, ODD, "absolute", "sum", (1,)),
+    "clip": tiny(CLIP, HALVES, "squared", "sum", (1,)),
+    "relu-max-hinge": tiny("relu", HALVES, "hinge", "max", (1,)),
+    "deep": tiny("relu", integers(0, 1), "absolute", "sum", (1, 2)),
+    "no hidden unit": tiny("relu", integers(3), "zero_one", "mean", ()),
+}
+
+
+def run(name: str, doc: dict[str, Any], task: str, threshold: Fraction | None = None) -> Answer:
+    """A peer in this process."""
+    asked = {k: v for k, v in doc.items() if k != "threshold"}
+    if threshold is not None:
+        asked["threshold"] = str(threshold)
+    module, arguments = PEERS[name]
+    peer = importlib.import_module(f"peers.{module}")
+    found: Answer = peer.run(question_of(parse_instance(asked)), task, 60.0, 1, **arguments)
+    return found
+
+
+def agrees(name: str, doc: dict[str, Any], ask: Any = run) -> None:
+    """The least loss, `sat` at it and `unsat` below it, all with right certificates."""
+    best, _ = reference.minimum(doc)
+    found = ask(name, doc, "minimize")
+    assert (found.status, found.loss) == ("optimal", best)
+    assert reference.loss(doc, found.parameters) == best
+    found = ask(name, doc, "solve", best)
+    assert found.status == "sat"
+    assert reference.loss(doc, found.parameters) <= best
+    assert ask(name, doc, "solve", best - Fraction(1, 1000)).status == "unsat"
+
+
+@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("title", TINY)
+def test_peer_agrees_with_the_reference(name: str, title: str) -> None:
+    if (name, title) == ("highs", "square-max"):
+        with pytest.raises(NotSupported):
+            agrees(name, TINY[title])
+    else:
+        agrees(name, TINY[title])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_peers_agree_on_random_instances(seed: int) -> None:
+    doc = random_instances.random_instance(
+        random.Random(f"peers {seed}"), max_assignments=60
+    )
+    for name in ("z3-integer", "cvc5-bits", "highs"):
+        try:
+            agrees(name, doc)
+        except NotSupported:
+            continue
+
+
+def in_own_environment(
+    folder: Path, name: str, doc: dict[str, Any], task: str, threshold: Fraction | None = None
+) -> Answer:
+    """A peer in the peers' environment, as the benchmark runs it."""
+    asked = {k: v for k, v in doc.items() if k != "threshold"}
+    if threshold is not None:
+        asked["threshold"] = str(threshold)
+    file = folder / "case.erm.json"
+    file.write_text(json.dumps(asked))
+    path = os.pathsep.join(str(ROOT / part) for part in ("scripts", "instances"))
+    command = [environment.PYTHON, "-m", "peers", name, file, "--task", task, "--threads", "1"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    line = json.loads(done.stdout)
+    loss = None if line["loss"] is None else Fraction(line["loss"])
+    return Answer(line["status"], loss, parameters=line["parameters"])
+
+
+@pytest.mark.skipif(
+    not environment.is_ready(),
+    reason="CP-SAT lives in .venv-peers, which scripts/bench_decide.py makes on first use",
+)
+@pytest.mark.parametrize("title", ("relu", "step-zero_one", "square-max", "leaky", "deep"))
+def test_cpsat_agrees_with_the_reference(tmp_path: Path, title: str) -> None:
+    def ask(name: str, doc: dict[str, Any], task: str, at: Fraction | None = None) -> Answer:
+        return in_own_environment(tmp_path, name, doc, task, at)
+
+    agrees("cpsat", TINY[title], ask)
+
+
+@pytest.mark.parametrize("name", ("z3", "cvc5"))
+def test_real_weights(name: str) -> None:
+    xor = document([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1], (), REAL, loss="zero_one")
+    assert run(name, xor, "minimize").loss == 1
+    assert run(name, xor, "solve", Fraction(0)).status == "unsat"
+    # one relu: a kink may be anywhere, so only the contradiction costs
+    kink = document([[0], [1], [2], [3], [3]], [0, 0, 1, 2, 4], (1,), REAL)
+    found = run(name, kink, "solve", Fraction(2))
+    assert found.status == "sat"
+    assert reference.loss(kink, found.parameters) <= 2
+    assert run(name, kink, "solve", Fraction(199, 100)).status == "unsat"
+
+
+def test_real_minimum() -> None:
+    kink = document([[0], [1], [2], [3], [3]], [0, 0, 1, 2, 4], (1,), REAL)
+    found = run("z3", kink, "minimize")
+    assert (found.status, found.loss) == ("optimal", 2)
+    assert reference.loss(kink, found.parameters) == 2
+    with pytest.raises(NotSupported):
+        run("cvc5", kink, "minimize")
+
+
+@pytest.mark.parametrize("title", TINY)
+def test_scaled_total_is_the_loss(title: str) -> None:
+    doc, rng = TINY[title], random.Random(title)
+    question = question_of(parse_instance(doc))
+    for _ in range(20):
+        values = [rng.choice(p.values or (0,)) for p in question.parameters]
+        theta = {k: Fraction(v) for k, v in question.certificate(values).items()}
+        assert question.loss_of(total_at(question, values)) == reference.loss(doc, theta)
+
+
+# ---------------------------------------------------------------- the benchmark itself
+
+
+CASE = Case("kink", "f", "agnostic", "minimize", tiny("relu", integers(1), "absolute", "sum"))
+
+
+def reply(status: str, loss: str, parameters: dict[str, Any]) -> Reply:
+    return Reply(status, loss, "", parameters, 0.5, 0.4, 0.4, "")
+
+
+def record(solver: str, status: str, **more: Any) -> Record:
+    row: dict[str, Any] = {field.name: "" for field in fields(Record)}
+    row |= {"instance": "kink", "family": "f", "task": "minimize", "checked": "none", "cores": 1}
+    row |= {"solver": solver, "status": status, "timeout": 10.0}
+    row |= {"seconds": 1.0, "inner": 1.0, "cpu": 1.0}
+    return Record(**{**row, **more})
+
+
+def test_right_answer_is_accepted_and_wrong_ones_rejected() -> None:
+    best, theta = reference.minimum(CASE.document)
+    parameters = {name: str(value) for name, value in theta.items()}
+    assert check(CASE, reply("optimal", str(best), parameters)).verdict == "accepted"
+    assert check(CASE, reply("optimal", str(best), parameters)).loss == best
+    assert check(CASE, reply("optimal", str(best - 1), parameters)).verdict == "rejected"
+    assert check(CASE, reply("optimal", str(best), {})).verdict == "rejected"
+    outside = {**parameters, "b2[0]": "7"}
+    assert check(CASE, reply("feasible", "", outside)).verdict == "rejected"
+    unknown = {**parameters, "nonsense": "0"}
+    assert check(CASE, reply("feasible", "", unknown)).verdict == "rejected"
+    below = {**CASE.document, "threshold": str(best - 1)}
+    decide = Case("kink", "f", "agnostic", "solve", below)
+    assert check(decide, reply("sat", "", parameters)).verdict == "rejected"
+    assert check(decide, reply("unsat", "", {})).verdict == "none"
+
+
+def test_disagreement_is_found_and_costs_the_answer() -> None:
+    good = record("a", "optimal", loss="5", exact="5", checked="accepted")
+    high = record("b", "optimal", loss="6", exact="6", checked="accepted")
+    wrong = disagreements([good, high])
+    assert set(wrong) == {("kink", "b")}
+    assert "WRONG b on kink" in "\n".join(tables.alerts(tables.Scores([good, high])))
+    assert tables.Scores([good, high]).solved["kink"] == {"a", tables.BEST}
+    sat = record("a", "sat", task="solve", checked="accepted")
+    unsat = record("b", "unsat", task="solve")
+    assert set(disagreements([sat, unsat])) == {("kink", "b")}
+    assert set(disagreements([record("a", "sat", task="solve", expected="unsat")])) == {
+        ("kink", "a")
+    }
+
+
+def test_records_are_read_back_and_the_last_one_counts(tmp_path: Path) -> None:
+    first, second = record("a", "timeout"), record("a", "optimal", loss="1/2")
+    for row in (first, second):
+        records.append(tmp_path / "r.csv", row)
+    assert records.read([tmp_path / "r.csv"]) == [second]
+
+
+def test_table_counts_and_ratio() -> None:
+    rows = [
+        record("ermbit", "optimal", loss="5", exact="5", checked="accepted"),
+        record("z3", "timeout", seconds=10.0),
+    ]
+    text = tables.report(rows)
+    assert "| f | 1 | 1 / 1 | 0 / 20 | 0 / 20 | 20 |" in text
+
+
+def test_a_late_process_is_stopped_with_its_children(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    child = f"import time, pathlib; time.sleep(1.5); pathlib.Path({str(mark)!r}).touch()"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    done = process.run([sys.executable, "-c", code], 0.5, 1024, sorted(os.sched_getaffinity(0)))
+    assert done.killed
+    time.sleep(1.5)
+    assert not mark.exists()
+
+
+def test_output_and_exit_status_of_a_process() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    done = process.run([sys.executable, "-c", "print('x'); raise SystemExit(3)"], 30, 1024, cores)
+    assert (done.output, done.code, done.killed) == ("x\n", 3, False)
+    large = process.run([sys.executable, "-c", "bytearray(2**30)"], 30, 256, cores)
+    assert large.code != 0
+    assert "MemoryError" in large.errors
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sets_are_legal_and_the_same_every_time(name: str) -> None:
+    found = cases(name)
+    assert found == cases(name)
+    assert len({case.name for case in found}) == len(found)
+    for case in found:
+        parse_instance(case.document)
+        assert case.task in ("solve", "minimize")
+        assert case.kind in ("agnostic", "realizable")
+
+
+def test_main_set_is_broad_and_its_optima_are_known() -> None:
+    found = cases("main")
+    assert len(found) >= 150
+    assert {case.name for case in cases("agnostic")} < {case.name for case in found}
+    assert {b.name for b in bases()} >= set(optima())
+    losses = {case.document["loss"]["name"] for case in found}
+    assert losses == {"absolute", "squared", "hinge", "zero_one"}
+
+
