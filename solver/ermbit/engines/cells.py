@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SAMPLE_LIMIT, RAY_LIMIT = 400, 4_000_000
 """Samples; rays of one unit times samples (some 32 MB of float64)."""
 
-NUMBER_BITS = 400
+NUMBER_BITS = 900
 """Bits of the values of rays; quotients of two of them have to fit a float64."""
 
 OUTSIDE = "a solution of the relaxation lies outside the domains"
