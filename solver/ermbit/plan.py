@@ -62,15 +62,6 @@ class Plan:
         """Given time and memory, there will be an answer."""
         return any(entrant.capability.complete for entrant in self.entrants)
 
-    @property
-    def inline(self) -> Candidate | None:
-        """The entrant that is cheap enough to be run in this process before all others."""
-        if not self.entrants or self.cross_check:
-            return None
-        first = self.entrants[0]
-        cheap = first.capability.complete and first.capability.cost <= INLINE_COST
-        return first if cheap and first.name in INLINE_ENGINES else None
-
     def why_incomplete(self) -> str:
         """The reason of an ``unknown`` where no engine is complete."""
         names: dict[str, list[str]] = {}
@@ -98,6 +89,22 @@ def make_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan:
         fit = [c for c in fit if c.capability.complete]
     fit.sort(key=lambda c: c.capability.cost)
     return Plan(candidates, _ordered(fit), engine == CROSS_CHECK)
+
+
+def quick_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan | None:
+    """A plan of one engine that is complete, cheap, and needs no process, if there is one.
+
+    Only such engines are asked: asking all of them takes longer than most of these runs.
+    """
+    names = [n for n in INLINE_ENGINES if n in registry.NAMES and engine in (AUTO, n)]
+    if not names or objection(problem) is not None:
+        return None
+    candidates = [_ask(name, problem, task, None) for name in names]
+    fit = [c for c in candidates if c.engine is not None and c.capability.complete]
+    best = min(fit, key=lambda c: c.capability.cost, default=None)
+    if best is None or best.capability.cost > INLINE_COST:
+        return None
+    return Plan(tuple(candidates), (best,))
 
 
 def _ordered(fit: Sequence[Candidate]) -> tuple[Candidate, ...]:

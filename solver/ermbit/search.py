@@ -15,7 +15,7 @@ from ermbit.confirmation import Confirmation
 from ermbit.engines.engine import Event, Outcome, Task
 from ermbit.engines.worker import EngineRun, Fault
 from ermbit.options import SearchOptions
-from ermbit.plan import HEAD_START, SMALL_COST, Candidate, Plan, make_plan
+from ermbit.plan import HEAD_START, SMALL_COST, Candidate, Plan, make_plan, quick_plan
 from ermbit.processes.job import Job, RaceResult
 from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT
 from ermbit.progress import Listener, Progress
@@ -92,32 +92,38 @@ class Search(ABC):
             if short is not None:
                 return short
             problem = self.problem()
-            self.plan = make_plan(problem, self.task, self.options.engine)
-            self._race(problem)
+            self._search(problem)
         except KeyboardInterrupt:
             self.interrupted = True
         self._expose_faults()
         return self.conclude()
 
-    def _race(self, problem: Problem) -> None:
-        entrants: Sequence[Candidate] = self.plan.entrants
-        inline = self.plan.inline
-        if inline is not None and self.options.memory is not None:
-            # Without a process of its own nothing limits its memory.
-            inline = inline if inline.capability.cost <= SMALL_COST else None
-        self.tell("", "start", text=", ".join(c.name for c in entrants) or "no engine fits")
-        self.begin(problem)
-        if self.settled:
-            return
-        if inline is not None:
-            self._stage([inline], problem, inline=True)
+    def _search(self, problem: Problem) -> None:
+        quick = quick_plan(problem, self.task, self.options.engine)
+        if self.options.memory is not None and quick is not None:
+            # Without a process of its own nothing limits an engine's memory.
+            quick = quick if quick.entrants[0].capability.cost <= SMALL_COST else None
+        if quick is not None:
+            self._planned(quick)
+            self.begin(problem)
+            if self.settled:
+                return
+            self._stage(quick.entrants, problem, inline=True)
             if self.settled or self.interrupted:
                 return
             # Cut short it gets another chance, in the race.
-            self.outcomes.pop(inline.name, None)
-            self.failures.pop(inline.name, None)
-        if entrants:
-            self._stage(entrants, problem, inline=False)
+            self.outcomes.clear()
+            self.failures.clear()
+        self._planned(make_plan(problem, self.task, self.options.engine))
+        if quick is None:
+            self.begin(problem)
+        if self.plan.entrants and not self.settled:
+            self._stage(self.plan.entrants, problem, inline=False)
+
+    def _planned(self, plan: Plan) -> None:
+        self.plan = plan
+        names = ", ".join(c.name for c in plan.entrants)
+        self.tell("", "start", text=names or "no engine fits")
 
     def _stage(self, entrants: Sequence[Candidate], problem: Problem, *, inline: bool) -> None:
         jobs = [

@@ -209,7 +209,7 @@ def test_a_bug_outside_of_engines(
     def fail(*arguments: Any, **options: Any) -> None:
         raise ZeroDivisionError("unforeseen\nand long")
 
-    monkeypatch.setattr("ermbit.search.make_plan", fail)
+    monkeypatch.setattr("ermbit.search.quick_plan", fail)
     path = fakes.write_toy(tmp_path)
     message = one_error(run_here(capfd, "solve", path), 4)
     assert message.startswith("ZeroDivisionError: unforeseen\\nand long")

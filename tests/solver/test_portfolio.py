@@ -16,7 +16,7 @@ from ermbit.bounds import Bounds
 from ermbit.confirmation import Confirmation
 from ermbit.engines import registry
 from ermbit.engines.engine import Engine, Incumbent
-from ermbit.plan import make_plan
+from ermbit.plan import make_plan, quick_plan
 from ermbit.progress import Progress
 from ermbit.reproduction import Contradiction
 from ermbit_encodings.problem import Problem
@@ -68,7 +68,7 @@ def test_complete_engines_come_first_and_cheap_ones_before_dear_ones(
     assert [entrant.name for entrant in plan.entrants] == ["cheap", "dear", "guess"]
     assert [candidate.name for candidate in plan.candidates] == ["guess", "dear", "unfit", "cheap"]
     assert plan.is_complete
-    assert plan.inline is None
+    assert quick_plan(Problem(toy()), "decide") is None
 
 
 class Slow(fakes.Fake):
@@ -96,7 +96,7 @@ def test_finders_and_provers_take_turns_where_no_prover_is_cheap(
         plan = make_plan(Problem(toy()), task)  # type: ignore[arg-type]
         assert [e.name for e in plan.entrants] == ["guess", "slow", "luck", "dear"]
         assert plan.is_complete
-        assert plan.inline is None
+        assert quick_plan(Problem(toy()), task) is None  # type: ignore[arg-type]
 
 
 def test_cross_check_runs_complete_engines_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,7 +436,8 @@ def test_a_head_start_is_enough_or_not(
 ) -> None:
     monkeypatch.setattr("ermbit.search.HEAD_START", start)
     far = toy(target=4)
-    assert make_plan(Problem(far), "decide").inline is not None
+    assert quick_plan(Problem(far), "decide") is not None
+    assert quick_plan(Problem(far), "decide", "cross-check") is None
     answer = ermbit.minimize(far, engine=engine)
     assert (answer.status, answer.loss, answer.lower_bound) == ("optimal", 2, 2)
     assert ermbit.minimize(far, engine=engine, memory=4000).loss == 2
