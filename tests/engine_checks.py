@@ -55,6 +55,8 @@ SIZES: Mapping[str, Size] = {
     "exhaustive": Size(10_000, 10_000),
     # Made for far larger tables than these instances have; refuses what is not a sum of units.
     "tables": Size(10_000, 10_000),
+    # As tables; intervals see little of activations that are not monotone.
+    "deep_tables": Size(2_000, 1_000),
     # For real parameters only: never complete for finite domains.
     "halfspaces": Size(10_000, 10_000),
     "hitting_sets": Size(10_000, 10_000),

@@ -10,6 +10,7 @@ from ermbit_instances.errors import UsageError
 _ENGINES: dict[str, str] = {
     "exhaustive": "ermbit.engines.exhaustive:ExhaustiveEngine",
     "tables": "ermbit.engines.tables:TablesEngine",
+    "deep_tables": "ermbit.engines.deep_tables:DeepTablesEngine",
     "halfspaces": "ermbit.engines.halfspaces:HalfspacesEngine",
     "hitting_sets": "ermbit.engines.hitting_sets:HittingSetsEngine",
     "cells": "ermbit.engines.cells:CellsEngine",

@@ -80,7 +80,7 @@ class TablesEngine(Engine):
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
         form = prepared.form
-        return minimize_total(form, _simple(form), _runner(prepared, budget), report)
+        return minimize_total(form, simple(form), _runner(prepared, budget), report)
 
     @staticmethod
     def _prepare(problem: Problem) -> _Prepared | str:
@@ -149,7 +149,7 @@ def _runner(prepared: _Prepared, budget: Budget) -> Run:
     return run
 
 
-def _simple(form: IntegerForm) -> tuple[int, ...]:
+def simple(form: IntegerForm) -> tuple[int, ...]:
     """The value nearest to zero of every domain; of a very long one the least."""
     chosen = []
     for p, parameter in enumerate(form.instance.network.parameters):

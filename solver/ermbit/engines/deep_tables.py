@@ -1,0 +1,233 @@
+"""Deep networks over finite domains: branch and bound on tables of neurons and groups of weights.
+
+First neurons are tables of activation vectors, later ones tables of parameters
+(:mod:`~ermbit.engines.deep_variables`). A tuple of tree nodes stands for all choices below, and
+interval evaluation bounds their loss (:mod:`~ermbit.engines.deep_intervals`), so that most choices
+of first neurons are ruled out many at a time (docs/theory.md E1, E6). What is reported has been
+recomputed by the plain integer evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import lgamma, log, log10
+from typing import Any, ClassVar
+
+from ermbit.engines.deep_incumbents import DeepIncumbents
+from ermbit.engines.deep_intervals import IntervalNetwork
+from ermbit.engines.deep_variables import (
+    Group,
+    Variable,
+    grouped,
+    signal_sizes,
+    variables,
+)
+from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.enumeration_bounds import Bounds, enumeration_bounds
+from ermbit.engines.table_choice import Expired
+from ermbit.engines.table_loss import GapLoss, gap_loss, vector_type
+from ermbit.engines.table_search import TupleSearch
+from ermbit.engines.tables import simple
+from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
+from ermbit_encodings.finite_form import VALUE_LIMIT, finite_problem
+from ermbit_encodings.integer_form import IntegerForm, integer_bounds
+from ermbit_encodings.problem import Problem
+from ermbit_encodings.symmetry import Symmetry
+
+PARAMETER_LIMIT, EDGE_LIMIT, GROUP_COUNT_LIMIT = 200, 2000, 60
+"""Free parameters, edges and variables beyond which nothing is estimated."""
+
+VALUES_LIMIT = 2**16
+"""Values of a domain that are listed."""
+
+ELEMENTS_LIMIT = 2**23
+"""Rows times columns of all trees."""
+
+FIRST_ROWS, SEARCH_SHARE = 200_000, 0.25
+"""Rows that the descents evaluate at first, and later for every tuple that was bounded."""
+
+EXPONENT = 0.66
+"""The search bounds about (number of choices)^e tuples: measured on random data, not proved."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    form: IntegerForm
+    bounds: Bounds
+    groups: tuple[Group, ...]
+    symmetries: tuple[Symmetry, ...]
+    loss: GapLoss
+    dtype: type
+
+
+class DeepTablesEngine(Engine):
+    """Branch and bound on tuples of activation vectors and weights."""
+
+    name: ClassVar[str] = "deep_tables"
+    summary: ClassVar[str] = "searches tables of neurons by intervals (finite domains, any depth)"
+
+    def capability(self, problem: Problem, task: Task) -> Capability:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Capability(False, False, prepared)
+        sizes = ", ".join(str(group.raw) for group in prepared.groups[:6])
+        more = ", …" if prepared.groups[6:] else ""
+        return Capability(True, True, f"choices of {sizes}{more} values", _cost(prepared))
+
+    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        limit = prepared.form.budget(problem.threshold)
+        run = _runner(prepared, budget)
+        return decide_total(prepared.form, limit, run, "no choice of rows is good enough")
+
+    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        form = prepared.form
+        return minimize_total(form, simple(form), _runner(prepared, budget), report)
+
+    @staticmethod
+    def _prepare(problem: Problem) -> _Prepared | str:
+        """Everything the search needs, or why there is no search."""
+        network = problem.instance.network
+        if network.parameter_count == 0:
+            return "no free parameter"
+        if network.parameter_count > PARAMETER_LIMIT:
+            return f"more than {PARAMETER_LIMIT} free parameters"
+        if network.edge_count > EDGE_LIMIT:
+            return "the network is too large"
+        if any(parameter.domain.size is None for parameter in network.parameters):
+            return "a parameter has infinitely many values"
+        if any((parameter.domain.size or 0) > VALUES_LIMIT for parameter in network.parameters):
+            return f"a parameter has more than {VALUES_LIMIT} values"
+        finite = finite_problem(problem)
+        if finite is None:
+            return f"a rational domain has more than {VALUE_LIMIT} values"
+        form = finite.integer
+        if form is None or not form.inputs:
+            return "no integer form"
+        bounds = enumeration_bounds(form)
+        if bounds is None or bounds.dtype is object:
+            return "the numbers do not fit 64 bits"
+        groups = grouped(form)
+        if not groups:
+            return "no parameter matters"
+        if len(groups) > GROUP_COUNT_LIMIT:
+            return f"more than {GROUP_COUNT_LIMIT} choices"
+        samples = len(form.inputs)
+        width = sum(g.raw * (samples if g.table else len(g.parameters)) for g in groups)
+        if width > ELEMENTS_LIMIT:
+            return f"trees of about 10^{log10(width):.0f} numbers are too large"
+        sizes, worst = signal_sizes(form, bounds, groups)
+        aims = [form.scale, form.margin, *(abs(v) for row in form.targets for v in row)]
+        outputs = [
+            abs(f) * sizes[node] for node, f in zip(form.outputs, form.output_factors, strict=True)
+        ]
+        # A score of classes is a difference of two outputs.
+        reach = 2 * max(outputs) + max(aims)
+        loss = gap_loss(form, [0] * len(outputs), reach)
+        if loss is None or max(worst, reach) >= 2**61:
+            return "the numbers do not fit 64 bits"
+        dtype = vector_type(max(worst, reach))
+        return _Prepared(form, bounds, groups, finite.symmetries, loss, dtype)
+
+
+def _cost(prepared: _Prepared) -> float:
+    """log10 of the seconds: making the tables and the tuples of the search."""
+    form, groups = prepared.form, prepared.groups
+    samples = len(form.inputs) * len(form.outputs)
+    edges = sum(len(neuron.terms) + 2 for neuron in form.neurons)
+    kinds: dict[tuple[bool, bool, int], int] = {}
+    for group in groups:
+        kind = (group.table, group.scaled, group.raw)
+        kinds[kind] = kinds.get(kind, 0) + 1
+    choices = sum(log10(group.raw) for group in groups)
+    choices -= sum(lgamma(count + 1) / log(10) for count in kinds.values())
+    steady = 0.05 + 1e-6 * samples * sum(group.raw for group in groups)
+    tuple_seconds = 2e-8 * edges * (1 + samples / 10)
+    return max(log10(steady), EXPONENT * choices + log10(tuple_seconds))
+
+
+class _Search:
+    """One pass over all choices of rows."""
+
+    def __init__(
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Callable[[int], None]
+    ) -> None:
+        self.prepared, self.budget = prepared, budget
+        self.found, self.raised = found, raised
+        self.limit = 0
+        self.variables: tuple[Variable, ...] = ()
+        self.statistics: dict[str, Any] = {}
+
+    def check(self) -> None:
+        if self.budget.expired:
+            raise Expired
+
+    def run(self, limit: int) -> None:
+        """Go through all choices with a total of at most a limit; returns only after all."""
+        self.limit = limit
+        self.check()
+        p = self.prepared
+        self.variables = variables(p.form, p.bounds, p.groups, p.symmetries, p.dtype, self.check)
+        network = IntervalNetwork(p.form, p.bounds, self.variables, p.loss, p.dtype)
+        incumbents = DeepIncumbents(network, self.budget.seed, self._leaves, self.check)
+
+        def check() -> None:
+            self.check()
+            if SEARCH_SHARE * search.evaluated > incumbents.evaluated:
+                # As much again, so that few rounds are needed however long the search takes.
+                incumbents.until(2 * incumbents.evaluated)
+                search.limit = self.limit
+
+        trees = [v.tree for v in self.variables]
+        mates = [v.mate for v in self.variables]
+        search = TupleSearch(trees, mates, network, limit, self._offer, self.raised, check)
+        try:
+            incumbents.until(FIRST_ROWS)
+            search.limit = self.limit
+            search.run()
+        finally:
+            self.statistics = {
+                "rows": [v.choices.shape[0] for v in self.variables],
+                "type": p.dtype.__name__,
+                "bounded": search.evaluated,
+                "cut": search.cut,
+                "descents": incumbents.starts,
+            }
+
+    def _leaves(self, nodes: Iterable[int], total: int) -> int:
+        rows = (int(v.tree.start[n]) for v, n in zip(self.variables, nodes, strict=True))
+        return self._offer(tuple(rows), total)
+
+    def _offer(self, rows: tuple[int, ...], total: int) -> int:
+        """Report a choice if it meets the limit; the limit afterwards."""
+        if total > self.limit:
+            return self.limit
+        form = self.prepared.form
+        values = {p: integer_bounds(form, p)[0] for p in range(len(form.grids))}
+        for variable, row in zip(self.variables, rows, strict=True):
+            chosen = (int(v) for v in variable.choices[row])
+            values |= zip(variable.group.parameters, chosen, strict=True)
+        self.limit = self.found(tuple(values.values()), total)
+        return self.limit
+
+
+def _runner(prepared: _Prepared, budget: Budget) -> Run:
+    """The search as :mod:`~ermbit.engines.total_search` calls it."""
+
+    def run(limit: int, found: Found, raised: Callable[[int], None]) -> tuple[dict[str, Any], bool]:
+        search = _Search(prepared, budget, found, raised)
+        try:
+            search.run(limit)
+        except Expired:
+            return search.statistics, False
+        except Ended:
+            pass
+        return search.statistics, True
+
+    return run

@@ -1,0 +1,334 @@
+"""The deep_tables engine against naive enumeration and exhaustive, and its parts alone."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import random_instances
+import reference
+from engine_checks import capability, decide, least, minimize, problem_of
+from ermbit.engines import deep_incumbents, deep_tables, deep_variables, table_search
+from ermbit.engines.deep_intervals import IntervalNetwork, _direction, _polynomial, _value
+from ermbit.engines.deep_tables import DeepTablesEngine
+from ermbit.engines.deep_variables import Variable, variables
+from ermbit.engines.engine import Budget, ignore
+from ermbit.engines.exhaustive import ExhaustiveEngine
+
+ENGINE = DeepTablesEngine()
+HAIR_BELOW = Fraction(1, 10**9)
+OWNERS = {
+    "FIRST_ROWS": deep_tables,
+    "PAIRED": deep_incumbents,
+    "SCAN": deep_incumbents,
+    "SAMPLE": deep_incumbents,
+    "GROUP_LIMIT": deep_variables,
+    "TABLE_ELEMENTS": deep_variables,
+    "BATCH": table_search,
+    "STORED": table_search,
+}
+CUTS = [
+    (500, 2**14, 2**13, 2**12, 2**17, 2**23, 4096, 3_000_000),
+    (1, 1, 3, 2, 2**17, 2**23, 4096, 3_000_000),  # hardly any descent
+    (1, 1, 3, 2, 8, 2**23, 1, 3),  # hardly any groups, one tuple at a time
+    (1, 9, 3, 2, 2**17, 30, 7, 0),  # hardly any tables, depth first
+]
+
+
+def cut_up(monkeypatch: pytest.MonkeyPatch, cut: tuple[int, ...]) -> None:
+    for (name, owner), value in zip(OWNERS.items(), cut, strict=True):
+        monkeypatch.setattr(owner, name, value)
+
+
+def check(document: reference.Document) -> None:
+    """The reference's minimum, `sat` at it and `unsat` just below it."""
+    attainable = reference.achievable(document)
+    minimum = attainable[0]
+    assert least("deep_tables", document) == ("optimal", minimum)
+    assert decide("deep_tables", document, minimum).status == "sat"
+    assert decide("deep_tables", document, minimum - HAIR_BELOW).status == "unsat"
+
+
+def random_documents(block: int) -> list[reference.Document]:
+    """Documents that the engine accepts, of all activations, domains and losses."""
+    rng = random.Random(f"deep tables {block}")
+    found: list[reference.Document] = []
+    number = block
+    while len(found) < 16:
+        number += 1
+        activations, losses = random_instances.ACTIVATIONS, random_instances.LOSSES
+        document = random_instances.random_instance(
+            rng,
+            max_assignments=rng.choice([30, 150, 400]),
+            activation=activations[number % len(activations)],
+            loss=losses[number % len(losses)],
+            reduction=random_instances.REDUCTIONS[number % 3],
+            domain=random_instances.DOMAINS[number % 4] if number % 9 else "float",
+            outputs=rng.choice([1, 1, 2, 3]),
+            hidden_layers=rng.choice([1, 2, 2, 3, 0]),
+        )
+        if capability("deep_tables", problem_of(document), "decide"):
+            found.append(document)
+    return found
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_agrees_with_naive_enumeration(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i, document in enumerate(random_documents(block)):
+        cut_up(monkeypatch, CUTS[i % len(CUTS)])
+        check(document)
+
+
+def test_the_random_documents_cover_the_format() -> None:
+    seen = set[str]()
+    for block in range(6):
+        for document in random_documents(block):
+            seen |= random_instances.features(document)
+    wanted = {f"activation:{name}" for name in random_instances.ACTIVATIONS}
+    wanted |= {f"loss:{name}" for name in random_instances.LOSSES}
+    wanted |= {f"reduction:{name}" for name in random_instances.REDUCTIONS}
+    wanted |= {f"domain:{name}" for name in random_instances.DOMAINS}
+    wanted |= {
+        f"has:{word}"
+        for word in ("shared", "scale", "mask", "skip", "frozen", "margin",
+                     "sample weights", "zero weight", "contradiction", "duplicate", "one sample",
+                     "constant neuron", "parameter override", "biases override", "no bias")
+    }  # fmt: skip
+    assert wanted <= seen
+
+
+def deep(
+    rng: random.Random,
+    inputs: int,
+    hidden: tuple[int, ...],
+    activation: Any,
+    weights: dict[str, Any],
+    *,
+    samples: int,
+    loss: str = "absolute",
+    reduction: str = "sum",
+    weighted: bool = False,
+    outputs: int = 1,
+    top: str = "identity",
+) -> reference.Document:
+    rows = [[rng.randint(-3, 3) for _ in range(inputs)] for _ in range(samples)]
+
+    def label() -> list[int]:
+        if loss in ("absolute", "squared"):
+            return [rng.randint(-4, 4) for _ in range(outputs)]
+        return [rng.choice((-1, 1))] if outputs == 1 else [rng.randrange(outputs)]
+
+    data: dict[str, Any] = {"x": rows, "y": [label() for _ in rows]}
+    if weighted:
+        data["sample_weights"] = [rng.choice([1, 2, "1/3", 5]) for _ in rows]
+    layers = [{"units": units, "activation": activation} for units in hidden]
+    layers.append({"units": outputs, "activation": top})
+    return {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": {"inputs": inputs, "layers": layers},
+        "weights": weights,
+        "data": data,
+        "loss": {"name": loss, "reduction": reduction},
+        "threshold": 0,
+    }
+
+
+TERNARY = {"domain": "integer", "low": -1, "high": 1}
+LISTS: list[dict[str, Any]] = [
+    TERNARY,
+    {"domain": "finite", "values": [-2, "1/2"]},
+    {"domain": "integer", "low": 0, "high": 1},
+    {"domain": "finite", "values": ["1/3", -1]},
+]
+
+
+@pytest.mark.parametrize("loss", random_instances.LOSSES)
+@pytest.mark.parametrize("reduction", ("sum", "max"))
+def test_agrees_with_the_exhaustive_engine(
+    loss: str, reduction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(f"deep {loss} {reduction}")
+    activations: list[Any] = [
+        "relu",
+        "abs",
+        {"name": "leaky_relu", "slope": "1/2"},
+        "square",
+        "sign",
+        "step",
+        "relu",
+    ]
+    activations[3] = {"name": "clip", "low": -1, "high": 2} if loss == "hinge" else "square"
+    for i, activation in enumerate(activations):
+        document = deep(
+            rng,
+            1,
+            ((2, 1), (2, 2), (2, 2), (1, 2), (1, 2), (1, 1, 2), (2, 2))[i],
+            activation,
+            LISTS[(i + (i == 6)) % len(LISTS)],
+            samples=rng.choice([1, 3, 5]),
+            loss=loss,
+            reduction=reduction,
+            weighted=bool(i % 2),
+            outputs=1 + (i == 4),
+            top="sign" if i == 5 and loss == "zero_one" else "identity",
+        )
+        expected = ExhaustiveEngine().minimize(problem_of(document), Budget(), ignore)
+        assert expected.status == "optimal" and expected.lower_bound is not None
+        limit = Fraction(int(expected.lower_bound.numerator), int(expected.lower_bound.denominator))
+        cut_up(monkeypatch, CUTS[i % len(CUTS)])
+        found = minimize("deep_tables", document)
+        assert (found.status, found.lower_bound) == ("optimal", expected.lower_bound)
+        if i % 3 == 0:
+            assert decide("deep_tables", document, limit).status == "sat"
+            assert decide("deep_tables", document, limit - HAIR_BELOW).status == "unsat"
+
+
+def chosen(document: reference.Document) -> tuple[Variable, ...]:
+    """The variables of a document."""
+    prepared = ENGINE._prepare(problem_of(document))
+    assert not isinstance(prepared, str)
+    return variables(
+        prepared.form,
+        prepared.bounds,
+        prepared.groups,
+        prepared.symmetries,
+        prepared.dtype,
+        lambda: None,
+    )
+
+
+def test_the_variables_of_a_dense_network() -> None:
+    weights = {"domain": "integer", "low": -3, "high": 3}
+    document = deep(random.Random(1), 2, (2, 2), "relu", weights, samples=8)
+    found = chosen(document)
+    assert [v.group.table for v in found] == [True, True, False, False, False]
+    assert [v.group.raw for v in found] == [343, 343, 2401, 2401, 7]
+    assert [v.mate for v in found] == [-1, 0, -1, 2, -1]
+    # Positive multiples are one row, and so are all that a relu turns into 0.
+    scaled = {
+        (s, *(abs(v) * w for w in row)) if v and max(row) > 0 else (0, 0, 0, 0)
+        for *row, v in itertools.product(range(-3, 4), repeat=4)
+        for s in [(v > 0) - (v < 0)]
+    }
+    assert len(found[2].choices) == len(scaled) == 1561
+
+
+def test_shared_parameters_and_masks_are_no_symmetry() -> None:
+    document = deep(random.Random(2), 1, (2, 2), "relu", TERNARY, samples=4)
+    document["network"] = {
+        "inputs": 1,
+        "neurons": [
+            {"id": "a", "inputs": {"x0": None}, "activation": "relu"},
+            {"id": "b", "inputs": {"x0": None}, "activation": "relu"},
+            {"id": "c", "inputs": {"a": None, "b": 1}, "activation": "relu"},
+            {"id": "d", "inputs": {"a": {"param": "s"}, "b": {"param": "s"}}, "activation": "abs"},
+            {"id": "f", "inputs": {"c": None, "d": 1, "x0": None}, "activation": "identity"},
+        ],
+        "outputs": ["f"],
+    }
+    document["weights"] = {"domain": "finite", "values": [-1, 2]}
+    assert all(v.mate == -1 for v in chosen(document))
+    expected = ExhaustiveEngine().minimize(problem_of(document), Budget(), ignore)
+    found = minimize("deep_tables", document)
+    assert (found.status, found.lower_bound) == ("optimal", expected.lower_bound)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ((None, 0, 0), (0, 1, 0)),
+        ((None, -1, 0), (0, 1, 0)),
+        ((None, 0, -1), (0, 0, 1)),
+        ((None, 0, 3), (-2, 1, 5), (1, -2, 0)),
+        ((None, 2, 0), (2, 2, -9)),
+        ((None, -2, 7),),
+    ],
+)
+def test_intervals_of_activations_hold_their_values(pieces: Any) -> None:
+    z = np.arange(-6, 7)
+    values = _value(pieces, z)
+    steps = np.diff(values)
+    direction = _direction(pieces)
+    assert direction != 1 or (steps >= 0).all()
+    assert direction != -1 or (steps <= 0).all()
+    assert direction == 0 or (steps >= 0).all() or (steps <= 0).all()
+
+
+@pytest.mark.parametrize("coefficients", [(3,), (1, -2), (0, 0, 1), (1, 3, -2), (1, -5, 1, 2)])
+def test_intervals_of_polynomials(coefficients: tuple[int, ...]) -> None:
+    z = np.arange(-6, 7)
+    values = sum(c * z**k for k, c in enumerate(coefficients)) + 0 * z
+    for a, b in itertools.combinations_with_replacement(range(13), 2):
+        low, high = _polynomial(coefficients, z[a : a + 1], z[b : b + 1])
+        inside = values[a : b + 1]
+        assert low[0] <= inside.min() and inside.max() <= high[0]
+        if len(coefficients) < 4 or a == b:
+            assert (low[0], high[0]) == (inside.min(), inside.max())
+
+
+@pytest.mark.parametrize("loss", random_instances.LOSSES)
+@pytest.mark.parametrize("activation", ["relu", "abs", "square", "sign"])
+def test_bounds_of_random_tuples_hold_for_all_choices_below(loss: str, activation: str) -> None:
+    rng = random.Random(f"{loss} {activation}")
+    weights = {"domain": "integer", "low": -2, "high": 2}
+    document = deep(rng, 1, (2, 2), activation, weights, samples=4, loss=loss)
+    prepared = ENGINE._prepare(problem_of(document))
+    assert not isinstance(prepared, str)
+    found = chosen(document)
+    network = IntervalNetwork(prepared.form, prepared.bounds, found, prepared.loss, prepared.dtype)
+    for _ in range(60):
+        rows = [rng.randrange(len(v.choices)) for v in found]
+        total = prepared.form.total(parameters(prepared.form, found, rows))
+        nodes = []
+        for variable, row in zip(found, rows, strict=True):
+            node = 0
+            while variable.tree.child[node] >= 0 and rng.random() < 0.8:
+                node = variable.tree.child[node]
+                node += variable.tree.start[node + 1] <= row
+            nodes.append(node)
+        seen = network.examine(np.array(nodes)[:, None], 2**40)
+        assert seen.bounds[0] <= total
+        if not seen.spread[0]:
+            assert seen.bounds[0] == total
+        leaves = [
+            np.nonzero((v.tree.child < 0) & (v.tree.start <= r) & (r < v.tree.end))[0]
+            for v, r in zip(found, rows, strict=True)
+        ]
+        assert network.totals(leaves)[0] == total
+
+
+def parameters(form: Any, found: tuple[Variable, ...], rows: list[int]) -> list[int]:
+    """Integer parameters of rows."""
+    values = [0] * len(form.grids)
+    for variable, row in zip(found, rows, strict=True):
+        for p, value in zip(variable.group.parameters, variable.choices[row], strict=True):
+            values[p] = int(value)
+    return values
+
+
+def test_a_deadline_ends_the_search() -> None:
+    weights = {"domain": "integer", "low": -9, "high": 9}
+    document = deep(random.Random(3), 2, (2, 2), "relu", weights, samples=20)
+    start = time.monotonic()
+    outcome = ENGINE.minimize(problem_of(document), Budget(start + 0.5), ignore)
+    assert outcome.status == "feasible" and "time" in outcome.reason
+    assert time.monotonic() - start < 60
+
+
+def test_what_is_refused_says_why() -> None:
+    real = deep(random.Random(3), 1, (2, 2), "relu", {"domain": "real"}, samples=2)
+    wide = deep(
+        random.Random(3), 1, (2, 2), "relu", {"domain": "integer", "low": 0, "high": 10**9},
+        samples=2,
+    )  # fmt: skip
+    for document in (real, wide):
+        said = ENGINE.capability(problem_of(document), "minimize")
+        assert not said.applicable and not said.complete and said.reason
+        assert ENGINE.minimize(problem_of(document), Budget(), ignore).status == "unknown"
