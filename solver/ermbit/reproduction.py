@@ -8,7 +8,6 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +112,8 @@ def write_reproduction(content: Mapping[str, Any]) -> Path | None:
 
 def versions() -> dict[str, str | None]:
     """Versions of ermbit, Python, the platform and the packages that compute."""
+    from importlib import metadata  # slow to import, and hardly ever needed
+
     from ermbit import __version__
 
     found: dict[str, str | None] = {

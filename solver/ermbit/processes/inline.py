@@ -6,8 +6,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ermbit.processes.job import Decides, Job, Listener, RaceResult, any_result_decides
-from ermbit.processes.race import check_options, child_deadline
+from ermbit.processes.job import (
+    Decides,
+    Job,
+    Listener,
+    RaceResult,
+    any_result_decides,
+    check_options,
+    child_deadline,
+)
 from ermbit.processes.target import INTERRUPTED, TIMEOUT, Report, reason_of, resolve
 
 

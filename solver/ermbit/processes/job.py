@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,3 +51,20 @@ class RaceResult:
 def any_result_decides(name: str, result: Any) -> bool:
     """The default rule: the first result ends the race."""
     return True
+
+
+def check_options(*, timeout: float | None, memory: int | None = None, threads: int = 1) -> None:
+    """Raise ValueError where a limit is not a usable number."""
+    if timeout is not None and not timeout >= 0:  # also refuses nan
+        raise ValueError(f"timeout must be at least 0 seconds, not {timeout}")
+    if memory is not None and memory < 1:
+        raise ValueError(f"memory must be at least 1 MB, not {memory}")
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}")
+
+
+def child_deadline(start: float, timeout: float | None) -> float | None:
+    """When a job should stop by itself: a tenth of the time, at most 0.5 s, before the timeout."""
+    if timeout is None or math.isinf(timeout):
+        return None
+    return start + timeout - min(0.5, timeout / 10)

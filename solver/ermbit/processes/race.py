@@ -21,7 +21,15 @@ from ermbit.processes import child as children
 from ermbit.processes import limits, protocol
 from ermbit.processes.child import Child
 from ermbit.processes.interrupts import InterruptShield
-from ermbit.processes.job import Decides, Job, Listener, RaceResult, any_result_decides
+from ermbit.processes.job import (
+    Decides,
+    Job,
+    Listener,
+    RaceResult,
+    any_result_decides,
+    check_options,
+    child_deadline,
+)
 from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT, one_line, reason_of
 
 __all__ = ["Job", "RaceResult", "race"]
@@ -67,23 +75,6 @@ def race(
     runner = _Race(jobs, timeout, memory, threads, decides, on_event, on_result, should_stop)
     with runner.shield:
         return runner.run()
-
-
-def check_options(*, timeout: float | None, memory: int | None = None, threads: int = 1) -> None:
-    """Raise ValueError where a limit is not a usable number."""
-    if timeout is not None and not timeout >= 0:  # also refuses nan
-        raise ValueError(f"timeout must be at least 0 seconds, not {timeout}")
-    if memory is not None and memory < 1:
-        raise ValueError(f"memory must be at least 1 MB, not {memory}")
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, not {threads}")
-
-
-def child_deadline(start: float, timeout: float | None) -> float | None:
-    """When a job should stop by itself: a tenth of the time, at most 0.5 s, before the timeout."""
-    if timeout is None or math.isinf(timeout):
-        return None
-    return start + timeout - min(0.5, timeout / 10)
 
 
 class _Race:
