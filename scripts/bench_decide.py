@@ -29,7 +29,7 @@ if __name__ == "__main__" and Path(sys.prefix).resolve() != OWN.parent.parent.re
     os.execv(OWN, [str(OWN), *sys.argv])
 
 from benchmark import optima, records, runs, tables  # noqa: E402
-from benchmark.sets import SETS, SUBSETS, cases  # noqa: E402
+from benchmark.sets import SETS, SUBSETS, cases, sample  # noqa: E402
 from benchmark.solvers import names  # noqa: E402
 
 
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
     run.add_argument("--resume", action="store_true", help="skip what FILE.csv has")
-    run.add_argument("--every", type=int, default=1, help="only each K-th case")
+    run.add_argument("--every", type=int, default=1, metavar="K", help="a fixed sample: one in K")
     run.add_argument("--match", default="", help="only cases whose name contains this")
     table = commands.add_parser("table", help="tables in Markdown from CSV files")
     table.add_argument("files", type=Path, nargs="+", metavar="FILE.csv")
@@ -80,7 +80,8 @@ def main() -> int:
     if given.command == "optima":
         optima.find(given.timeout)
         return 0
-    chosen = [c for c in cases(given.set)[:: given.every] if given.match in c.name]
+    matching = [c for c in cases(given.set) if given.match in c.name]
+    chosen = sample(matching, given.every)
     limits = runs.Settings(given.timeout, given.memory, given.jobs)
     return runs.run(given.set, chosen, given.solvers.split(","), limits, given.out, given.resume)
 
