@@ -21,6 +21,9 @@ TOLERANCE = 1e-9
 STEPS = 400
 """Steps after which a climb is given up: it may be going round in circles."""
 
+FIRST_ROWS = 60
+"""Rows that the linear program of a first vertex starts with, and takes on at a time."""
+
 PATIENCE = 40
 """Steps without progress after which the next direction is drawn at random."""
 
@@ -94,70 +97,74 @@ def climb(
     x = start.point.copy()
     inside, numbers = list(start.inside), list(start.rows)
     at_high = start.at_high.copy()
-    equal = np.array([number < 0 for number in numbers], dtype=bool)
-    gone = ~kept
     matrix = rows.matrix
     slack = rows.rhs - matrix @ x
+    # What a multiplier is worth: rows of E are never left, rows that are gone in either direction.
+    kinds = [0 if number < 0 else 1 if kept[k] else 2 for k, number in enumerate(numbers)]
     stalled = 0
     noise = np.random.default_rng(len(numbers))
     for _ in range(STEPS):
         value = float(goal @ x)
         if value >= target:
             return Top(_vertex(inside, numbers, x, at_high), value, None)
-        square = active[:, inside]
+        index = np.array(inside, dtype=np.intp)
+        multipliers = np.zeros(0)
+        gain = goal
         if len(inside):
-            factors, pivots, failed = dgetrf(square)
+            factors, pivots, failed = dgetrf(active.take(index, axis=1))
             if failed:
                 return None
-            multipliers, _ = dgetrs(factors, pivots, goal[inside], trans=1)
-        else:
-            multipliers = np.zeros(0)
-        residual = goal - multipliers @ active if len(inside) else goal.copy()
-        gain = np.where(at_high, -residual, residual)
-        gain[inside] = 0.0
-        gain[low == high] = 0.0
-        leave = np.where(gone, np.abs(multipliers), -multipliers)
-        leave[equal] = 0.0
-        both = np.concatenate([gain, leave])
+            multipliers, _ = dgetrs(factors, pivots, goal.take(index), trans=1)
+            gain = goal - multipliers @ active
+        gain = np.where(at_high, -gain, gain)
+        gain[index] = 0.0
+        leave = [
+            -m if kind == 1 else abs(m) if kind else 0.0
+            for m, kind in zip(multipliers.tolist(), kinds, strict=True)
+        ]
         if stalled > PATIENCE:
-            both = np.where(both > TOLERANCE, both * noise.random(len(both)), both)
-        best = int(both.argmax())
-        if both[best] < TOLERANCE:
+            gain = np.where(gain > TOLERANCE, gain * noise.random(len(gain)), gain)
+        entering, leaving = int(gain.argmax()), -1
+        most = float(gain[entering])
+        if leave and max(leave) > most:
+            most = max(leave)
+            entering, leaving = -1, leave.index(most)
+        if most < TOLERANCE:
             return Top(_vertex(inside, numbers, x, at_high), value, multipliers)
         step = np.zeros(len(x))
-        entering = leaving = -1
-        if best < len(x):
-            entering = best
-            sign = -1.0 if at_high[best] else 1.0
-            step[best] = sign
-            side = active[:, best] * -sign
+        if entering >= 0:
+            sign = -1.0 if at_high[entering] else 1.0
+            step[entering] = sign
+            side = active[:, entering] * -sign
         else:
-            leaving = best - len(x)
             side = np.zeros(len(numbers))
-            side[leaving] = np.sign(multipliers[leaving]) if gone[leaving] else -1.0
+            side[leaving] = -1.0 if kinds[leaving] == 1 or multipliers[leaving] < 0 else 1.0
         if len(inside):
-            step[inside], _ = dgetrs(factors, pivots, side)
-        step /= np.abs(step).max()
-        rate = matrix @ step
-        rising = rate > TOLERANCE
-        length, hit = np.inf, -1
-        if rising.any():
-            where = np.nonzero(rising)[0]
-            ratios = np.maximum(slack[where], 0.0) / rate[where]
-            length = float(ratios.min())
-            ties = where[ratios <= length + 1e-11]
-            hit = int(ties[rate[ties].argmax()])
-        moving = np.nonzero(np.abs(step) > 1e-11)[0]
-        ends = np.where(step[moving] > 0, high[moving], low[moving])
-        times = np.maximum((ends - x[moving]) / step[moving], 0.0)
+            step[index], _ = dgetrs(factors, pivots, side)
+        size = np.abs(step)
+        step /= size.max()
+        # The first bound of a coordinate on the way, or the first row.
+        moving = np.nonzero(size > 1e-11)[0]
+        speed = step[moving]
+        ends = np.where(speed > 0, high[moving], low[moving])
+        times = (ends - x[moving]) / speed
         edge = int(times.argmin())
-        if times[edge] < length:
-            length, hit, wall = float(times[edge]), -1, int(moving[edge])
+        length, wall, hit = max(0.0, float(times[edge])), int(moving[edge]), -1
+        rate = matrix @ step
+        where = np.nonzero(rate > TOLERANCE)[0]
+        if len(where):
+            rising = rate[where]
+            ratios = slack[where] / rising
+            nearest = max(0.0, float(ratios.min()))
+            if nearest <= length:
+                ties = np.nonzero(ratios <= nearest + 1e-11)[0]
+                length, wall, hit = nearest, -1, int(where[ties[rising[ties].argmax()]])
+        if length < 1e-12:
+            stalled += 1
         else:
-            wall = -1
-        stalled = stalled + 1 if length < 1e-12 else 0
-        x += length * step
-        slack -= length * rate
+            stalled = 0
+            x += length * step
+            slack -= length * rate
         if wall >= 0:
             at_high[wall] = step[wall] > 0
             x[wall] = high[wall] if at_high[wall] else low[wall]
@@ -166,23 +173,18 @@ def climb(
                     inside[inside.index(wall)] = entering
             else:
                 inside.remove(wall)
-                del numbers[leaving]
-                keep = np.arange(len(active)) != leaving
-                active, gone, equal = active[keep], gone[keep], equal[keep]
-        elif hit >= 0:
+                del numbers[leaving], kinds[leaving]
+                active = np.delete(active, leaving, axis=0)
+        else:
             number = int(rows.numbers[hit])
             if entering >= 0:
                 inside.append(entering)
                 numbers.append(number)
+                kinds.append(1)
                 active = np.concatenate([active, matrix[hit : hit + 1]])
-                gone, equal = np.append(gone, False), np.append(equal, False)
             else:
-                numbers[leaving] = number
-                active = active.copy()
+                numbers[leaving], kinds[leaving] = number, 1
                 active[leaving] = matrix[hit]
-                gone[leaving] = False
-        else:
-            return None
     return None
 
 
@@ -196,26 +198,36 @@ def first_vertex(
     """A vertex of greatest value, by a solver of linear programs, or ``None``."""
     from scipy.optimize import linprog
 
-    solved = linprog(
-        -goal,
-        A_ub=rows.matrix if len(rows.matrix) else None,
-        b_ub=rows.rhs if len(rows.matrix) else None,
-        A_eq=equations if len(equations) else None,
-        b_eq=np.zeros(len(equations)) if len(equations) else None,
-        bounds=np.column_stack([low, high]),
-        method="highs-ds",
-    )
-    if solved.x is None:
-        return None
+    # Rows that are violated are added a few at a time: hardly any of them matter.
+    used = np.arange(0, len(rows.matrix), max(1, len(rows.matrix) // FIRST_ROWS))
+    while True:
+        solved = linprog(
+            -goal,
+            A_ub=rows.matrix[used] if len(used) else None,
+            b_ub=rows.rhs[used] if len(used) else None,
+            A_eq=equations if len(equations) else None,
+            b_eq=np.zeros(len(equations)) if len(equations) else None,
+            bounds=np.column_stack([low, high]),
+            method="highs-ds",
+        )
+        if solved.x is None:
+            return None
+        excess = rows.matrix @ solved.x - rows.rhs
+        excess[used] = 0.0
+        worst = np.argsort(-excess, kind="stable")[:FIRST_ROWS]
+        worst = worst[excess[worst] > TOLERANCE]
+        if not len(worst):
+            break
+        used = np.concatenate([used, worst])
     x = np.clip(solved.x, low, high)
     margin = 1e-8 * np.maximum(1.0, high - low)
     at_high, at_low = x > high - margin, x < low + margin
     inside = [int(i) for i in np.nonzero(~at_high & ~at_low)[0]]
-    tight = np.zeros(0, dtype=np.int64)
-    if len(rows.matrix):
-        near = rows.rhs - rows.matrix @ x < 1e-8
+    tight = np.zeros(0, dtype=np.intp)
+    if len(used):
+        near = rows.rhs[used] - rows.matrix[used] @ x < 1e-8
         weight = np.where(near, 1.0 - solved.ineqlin.marginals, 0.0)
-        tight = np.argsort(-weight, kind="stable")[: int(near.sum())]
+        tight = used[np.argsort(-weight, kind="stable")[: int(near.sum())]]
     candidates = [(-1 - k, row) for k, row in enumerate(equations)]
     candidates += [(int(rows.numbers[t]), rows.matrix[t]) for t in tight]
     return _spanning(candidates, inside, x, at_high)
