@@ -2,8 +2,8 @@
 
 Over the data the outputs of a polynomial network lie in affine spaces that are known
 (docs/theory.md G1); the best point of these is a convex problem and bounds every network from
-below, in every domain. Free outer weights (G2, G7) or sums of squares (G3 to G6) often reach that point: then it is
-the answer.
+below, in every domain. Free outer weights (G2, G7) or sums of squares (G3 to G6) often reach that
+point: then it is the answer.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ermbit.engines.lifting_quadratic import FormSystem
     from ermbit.engines.lifting_rank import Reach
     from ermbit.engines.lifting_relaxation import Relaxation, Relaxed
+    from ermbit.engines.lifting_search import Family
 
 EDGE_LIMIT, WORK_LIMIT = 5_000, 400_000
 """Edges, and edges times distinct samples, beyond which nothing is tried."""
@@ -143,7 +144,9 @@ def _completeness(prepared: _Prepared, task: Task) -> tuple[bool, str]:
     ranks = "+".join(str(hull.rank) for hull in prepared.relaxation.hulls)
     reason = f"relaxation of rank {ranks}"
     exact = task == "decide" and problem.threshold == 0 and loss.name in ("absolute", "squared")
-    solved = exact or loss.name != "squared" or loss.reduction != "max"
+    weights = {s.weight for s in prepared.relaxation.samples}
+    is_enclosed = len(prepared.relaxation.hulls) > 1 or len(weights) > 1
+    solved = exact or loss.name != "squared" or loss.reduction != "max" or not is_enclosed
     if not solved:
         return False, f"{reason}; largest squares are enclosed"
     shifted = loss.margin > 0 and any(any(h.constant) for h in prepared.relaxation.hulls)
@@ -186,6 +189,9 @@ class _Run:
 
     def decide(self, threshold: Rational) -> Outcome:
         """Is there θ with L(θ) ≤ threshold?"""
+        if threshold == 0 and self._is_off_the_lattice():
+            reason = "the outputs lie on a lattice that misses the targets"
+            return Outcome("unsat", reason=reason, statistics=self._statistics())
         relaxed = None
         for relaxed in self._steps():
             if relaxed.lower > threshold:
@@ -210,6 +216,8 @@ class _Run:
             if is_only and reached.status in ("approached", "refuted"):
                 reason = "the only outputs that are so good need more squares than there are units"
                 return Outcome("unsat", reason=reason, statistics=self._statistics())
+        if self._searched(threshold):
+            return self._sat()
         return self._unknown(OUTSIDE if self.outside else NOT_REACHED)
 
     def minimize(self) -> Outcome:
@@ -235,6 +243,8 @@ class _Run:
             if self._is_unique(relaxed) and self.prepared.forms.network.is_real:
                 reason = "approached by ever larger weights, and not attained"
                 return Outcome("infimum", self.best, self.lower, reason, self._statistics())
+        if self._searched(None):
+            return Outcome("optimal", self.best, self.lower, statistics=self._statistics())
         reason = OUTSIDE if self.outside else NOT_REACHED
         if self.best is None:
             return Outcome("unknown", None, self.lower, reason, self._statistics())
@@ -250,6 +260,22 @@ class _Run:
             yield from relaxed_steps(self.prepared.relaxation, self.budget)
         except Undecided:
             return
+
+    def _is_off_the_lattice(self) -> bool:
+        """Whether an exact fit is impossible for parameters on grids."""
+        from ermbit.engines.lifting_lattice import is_missed
+
+        relaxation = self.prepared.relaxation
+        if self.problem.instance.loss.name not in ("absolute", "squared"):
+            return False
+        if len(relaxation.samples) > len(relaxation.inputs):
+            return False  # contradictory labels: the relaxation knows
+        order = sorted(range(len(relaxation.rows)), key=lambda s: relaxation.rows[s])
+        targets = [
+            tuple(relaxation.samples[s].y[o] for s in order) for o in range(len(relaxation.hulls))
+        ]
+        network = self.problem.instance.network
+        return is_missed(network, relaxation.inputs, targets) is True
 
     def _is_unique(self, relaxed: Relaxed) -> bool:
         """Whether no other outputs in the hulls are as good."""
@@ -295,6 +321,35 @@ class _Run:
             if self._offer(theta, limit):
                 return True
             size *= 4
+        return False
+
+    def _searched(self, threshold: Rational | None) -> bool:
+        """Look for networks numerically.
+
+        Args:
+            threshold: is enough; ``None``: only the lower bound is, and less than before counts.
+        """
+        from ermbit.engines.lifting_search import FormFamily, candidates, outer_family
+
+        prepared, relaxation = self.prepared, self.prepared.relaxation
+        if self.problem.instance.loss.name == "zero_one":
+            return False
+        family: Family | None = None
+        forms = prepared.forms
+        if forms is not None and len(forms.fixed) == 1 and not any(forms.network.capacity[:2]):
+            if len(forms.network.units) < forms.rank:
+                family = FormFamily(forms)
+        elif prepared.outer is not None and not prepared.is_spanned:
+            family = outer_family(self.problem.instance.network, prepared.outer, relaxation.inputs)
+        if family is None:
+            return False
+
+        def limit() -> Rational | None:
+            return self.least if threshold is None else threshold
+
+        for theta in candidates(family, relaxation, self.budget.seed, self.budget.remaining, limit):
+            if self._offer(theta, self.lower if threshold is None else threshold):
+                return True
         return False
 
     def _offer(self, theta: tuple[Value, ...], limit: Rational) -> bool:

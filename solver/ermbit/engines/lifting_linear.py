@@ -82,7 +82,8 @@ def left_kernel(basis: Sequence[Sequence[int]]) -> Any | None:
         return fmpz_mat(0, height)
     square = fmpz_mat([[basis[k][i] for i in rows] for k in range(width)])
     sides = fmpz_mat([[basis[k][i] for i in left] for k in range(width)])
-    numbers, denominator = square.solve(sides).numer_denom()
+    solved: Any = square.solve(sides)
+    numbers, denominator = solved.numer_denom()
     values = numbers.tolist()
     result = [[0] * height for _ in left]
     for m, i in enumerate(left):

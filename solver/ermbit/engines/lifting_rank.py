@@ -2,7 +2,8 @@
 
 All forms with these outputs are M + span(K). If K = 0, M has to fit the units. If K is spanned by
 the square of one linear form q (an output bias beside hidden biases: q = 1), G4 tells every rank on
-the line, and what is approached as t → ±∞. Otherwise only signs of either answer are looked for.
+the line, and what is approached as t → ±∞. If K is spanned by another form, common roots of minors
+tell where the rank is small. Otherwise only signs of either answer are looked for.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Literal
 
 from gmpy2 import mpq
 
-from ermbit.engines.lifting_forms import Line, Matrix, inertia, line, squares
+from ermbit.engines.lifting_forms import Line, Matrix, added, inertia, line, squares
 from ermbit.engines.lifting_linear import Vector, primitive, rank
+from ermbit.engines.lifting_pencil import low_rank_points
 from ermbit.engines.lifting_quadratic import FormSystem
 from ermbit_instances.certificate import Value
 
@@ -27,8 +29,8 @@ class Reach:
 
     Attributes:
         status: ``attained``: by ``forms``. ``approached``: by :meth:`FormSystem.theta` of forms of
-            ``line`` with large t, and by no network. ``refuted``: by none, nor in the limit (or
-            that is not known). ``open``: unknown.
+            ``line`` with large t, and by no network. ``refuted``: by no network; nothing is said of
+            limits. ``open``: unknown.
         forms: by output.
         line: with the sign of t.
     """
@@ -51,9 +53,11 @@ def reach(system: FormSystem, values: Sequence[Vector]) -> Reach:
         return Reach("attained", (matrix,))
     if not others:
         return Reach("refuted")
-    direction = squares(others[0])
-    if len(others) > 1 or len(direction) != 1:
+    if len(others) > 1:
         return Reach("refuted" if _is_blocked(system, matrix, others) else "open")
+    direction = squares(others[0])
+    if len(direction) != 1:
+        return _on_pencil(system, matrix, others[0])
     through = line(matrix, direction[0].direction)
     for wanted, t in through.options():
         if network.fits(wanted):
@@ -62,6 +66,19 @@ def reach(system: FormSystem, values: Sequence[Vector]) -> Reach:
         if network.fits(wanted):
             return Reach("approached", line=(through, sign))
     return Reach("refuted")
+
+
+def _on_pencil(system: FormSystem, matrix: Matrix, other: Matrix) -> Reach:
+    """The same for all M + t Q, where Q is no square: signs of outer weights have to be free."""
+    plus, minus, free = system.network.capacity
+    found = low_rank_points(matrix, other, plus + minus + free)
+    if found is None:
+        return Reach("refuted" if _is_blocked(system, matrix, (other,)) else "open")
+    for t in found.rational:
+        form = added(matrix, t, other)
+        if system.network.fits(inertia(form)):
+            return Reach("attained", (form,))
+    return Reach("open" if found.irrational else "refuted")
 
 
 def approaching(system: FormSystem, through: Line, size: int, values: Vector) -> tuple[Value, ...]:

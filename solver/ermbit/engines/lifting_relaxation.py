@@ -155,7 +155,7 @@ def relaxed_minimum(relaxation: Relaxation) -> Relaxed:
         return _squares(relaxation, [weights] * len(relaxation.hulls), lambda total: total)
     if loss.name == "absolute" and loss.reduction != "max":
         return _absolute(relaxation)
-    return _coupled(relaxation)
+    return _coupled(relaxation, is_absolute=loss.name == "absolute")
 
 
 def _squares(
@@ -178,8 +178,15 @@ def _squares(
 
 
 def _largest_square(relaxation: Relaxation) -> Relaxed:
-    """Enclosed by reweighting (Lawson 1961): Σ μ ŵ e² ≤ max ŵ e² for Σ μ = 1, μ > 0."""
+    """Enclosed by reweighting (Lawson 1961): Σ μ ŵ e² ≤ max ŵ e² for Σ μ = 1, μ > 0.
+
+    With one output and equal weights it is the square of the largest absolute error.
+    """
     heavy = [mpq(s.weight) for s in relaxation.samples]
+    if len(relaxation.hulls) == 1 and len(set(heavy)) == 1:
+        values = _coupled(relaxation, is_absolute=True).values
+        loss = relaxation.loss(values)
+        return Relaxed(loss, values, loss)
     shares = [_ONE / len(heavy)] * len(heavy)
     best: Relaxed | None = None
     lower = _ZERO
@@ -223,14 +230,14 @@ def _absolute(relaxation: Relaxation) -> Relaxed:
     return Relaxed(total / relaxation.unit, values, relaxation.loss(values))
 
 
-def _coupled(relaxation: Relaxation) -> Relaxed:
+def _coupled(relaxation: Relaxation, *, is_absolute: bool) -> Relaxed:
     """One linear program for ``hinge`` and for the largest loss.
 
     Unknowns: the amounts of all outputs, then one bound a sample (or a sample and output), and
     under ``max`` one bound on all.
     """
     loss, samples = relaxation.problem.instance.loss, relaxation.samples
-    is_max, is_absolute = loss.reduction == "max", loss.name == "absolute"
+    is_max = loss.reduction == "max"
     outputs, count = len(relaxation.hulls), len(samples)
     starts = [sum(h.rank for h in relaxation.hulls[:o]) for o in range(outputs)]
     per_sample = outputs if is_absolute else 1
