@@ -147,6 +147,48 @@ def test_sums_of_weights_that_overflow_are_no_warning() -> None:
     check_decisions(loss, blocks, x, np.zeros((3, 2)), None)
 
 
+@pytest.mark.parametrize("rounded", ["weight", "bias", "input", "target"])
+def test_a_number_that_no_float_is_counts_where_nothing_else_rounds(rounded: str) -> None:
+    # Everything else is on one grid, so that the float pass finds a loss of exactly 0.
+    third, nearest = "1/3", f"{mpq(1 / 3)}"
+    weight = {"weight": third, "bias": 0, "input": 1, "target": nearest}[rounded]
+    layer = {
+        "units": 1,
+        "activation": "identity",
+        "weights": [[weight]],
+        "biases": [third if rounded == "bias" else 0],
+    }
+    subject = parse_instance(
+        {
+            "format": "ermbit-instance",
+            "version": 1,
+            "network": {"inputs": 1, "layers": [layer]},
+            "data": {
+                "x": [[third if rounded == "input" else 1]],
+                "y": [[third if rounded == "target" else nearest]],
+            },
+            "loss": {"name": "absolute"},
+        }
+    )
+    loss = abs(mpq(1, 3) - mpq(1 / 3))
+    for threshold, above in ((0, True), (loss / 2, True), (loss, False), (2 * loss, False)):
+        found = filtered_loss(subject.with_threshold(mpq(threshold)), (), exact=False)
+        assert found.above is above
+        assert found.low <= loss <= found.high
+
+
+def test_integers_past_2_to_53_have_a_radius() -> None:
+    x = np.array([[2**53 + 1, 1], [-(2**63), 2**63 - 1], [3, 4]], dtype=np.int64)
+    for rows in (x, x.astype(np.uint64)):
+        chunk = table_chunk(Table(array=rows), 0, 3)
+        for true, values, radius in zip(rows.tolist(), chunk.values, chunk.radius, strict=True):
+            gaps = [abs(mpq(t) - mpq(float(v))) for t, v in zip(true, values, strict=True)]
+            assert max(gaps) <= mpq(float(radius))
+        assert chunk.exponent is None
+    small = table_chunk(Table(array=x[2:]), 0, 1)
+    assert (small.exponent, small.bound, small.radius.tolist()) == (0, 4.0, [0.0])
+
+
 def test_rounded_intercepts_count() -> None:
     line = {"name": "piecewise_linear", "breakpoints": [], "slopes": [1], "intercepts": ["1/3"]}
     outputs = forward(single_unit(line, ["input"], [1]), Signals(np.zeros((1, 1)), np.zeros(1)))
