@@ -127,6 +127,7 @@ def test_coverage() -> None:
     required = {
         "exhaustive": (520, 520),
         "tables": (300, 300),
+        "deep_tables": (300, 300),
         "sat": (480, 420),
         "smt": (380, 360),
         "nra": (340, 260),
@@ -143,7 +144,9 @@ def test_coverage() -> None:
         wanted += [f"reduction:{reduction}" for reduction in REDUCTIONS]
         wanted += [f"domain:{domain}" for domain in ("integer", "fixed_point", "finite")]
         wanted += ["domain:rational"]
-        wanted += ["domain:float"] * (name in ("exhaustive", "tables", "sat"))  # see `SIZES`
+        wanted += ["domain:float"] * (
+            name in ("exhaustive", "tables", "deep_tables", "sat")
+        )  # see `SIZES`
         for feature in wanted:
             assert by_engine[name, feature] >= 3, (name, feature)
 
