@@ -9,6 +9,7 @@ writes it.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,13 +41,27 @@ def images(digit: int) -> list[list[int]]:
 
 
 def digits_set() -> Iterator[Case]:
-    """Ternary and 4-bit networks of 0 to 8 hidden units on 10 to 40 images."""
+    """Ternary and 4-bit networks of 1 to 8 hidden units on 10 to 40 images.
+
+    Besides the true classes, which few units tell apart, random labels, which have to be learnt by
+    heart; there a single neuron may fail.
+    """
     for first, second in ((3, 8), (4, 9)):
         for count in (10, 20, 40):
             half = count // 2
             x = [*images(first)[:half], *images(second)[:half]]
             y = [1] * half + [-1] * half
+            rng = random.Random(f"digits {first} {second} {count}")
+            noise = [rng.choice((-1, 1)) for _ in x]
             for size, domain in (("ternary", integers(1)), ("4bit", integers(-8, 7))):
+                for hidden in (0, 1, 2, 4):
+                    yield Case(
+                        f"digits{first}{second}_N{count}_{size}_h{hidden}_random",
+                        f"digits, random labels, {size}",
+                        "agnostic",
+                        "solve",
+                        document(x, noise, (hidden,) if hidden else (), domain, loss="zero_one"),
+                    )
                 for hidden in (1, 2, 4, 8):
                     yield Case(
                         f"digits{first}{second}_N{count}_{size}_h{hidden}",
