@@ -98,6 +98,7 @@ class CellSearch:
     strict: bool
     programs: list[Program] = field(default_factory=list)
     open: list[tuple[Rational, int, _Node]] = field(default_factory=list)
+    deep: list[_Node] = field(default_factory=list)
     nodes: int = 0
     uncertified: int = 0
     settled: int = 0
@@ -112,30 +113,17 @@ class CellSearch:
             self.programs.append(kind(self.target, units, signs))
             self._visit(len(self.programs) - 1, whole, None, mpq(0), dive=True)
         lowest = mpq(-1)
-        while self.open:
+        while self.open or self.deep:
             self.check()
-            bound, _, node = heappop(self.open)
-            if len(self.open) > NODE_LIMIT:
-                node = self._deepest(bound, node)
-            if not self._matters(node.bound):
-                continue
-            if bound > lowest:
-                lowest = bound
-                self.raised(bound)
-            self._cut(node)
-
-    def _deepest(self, bound: Rational, node: _Node) -> _Node:
-        """The newest node instead of the lowest one, which is put back."""
-        newest = min(range(len(self.open)), key=lambda k: self.open[k][1])
-        self._push(node)
-        # The heap keeps its order if the last entry takes the place of one that is not smaller.
-        chosen = self.open[newest][2]
-        self.open[newest] = self.open[-1]
-        self.open.pop()
-        from heapq import heapify
-
-        heapify(self.open)
-        return chosen
+            if self.deep:
+                node = self.deep.pop()
+            else:
+                bound, _, node = heappop(self.open)
+                if self._matters(bound) and bound > lowest:
+                    lowest = bound
+                    self.raised(bound)
+            if self._matters(node.bound):
+                self._cut(node)
 
     def _sign_choices(self) -> Iterator[tuple[int, ...]]:
         """Signs of all units, up to the order of interchangeable ones."""
@@ -159,6 +147,9 @@ class CellSearch:
         return bool(bound <= self.limit if self.strict else bound < self.limit)
 
     def _push(self, node: _Node) -> None:
+        if len(self.open) >= NODE_LIMIT:
+            self.deep.append(node)
+            return
         self._ticks += 1
         heappush(self.open, (node.bound, -self._ticks, node))
 
