@@ -90,13 +90,13 @@ def read_npz_arrays(
         EOFError,
         KeyError,
         RuntimeError,
-        SyntaxError,  # NumPy reads the header of an array as Python
-        TokenError,
     ) as error:
         if isinstance(error, InputError):
             raise
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         place.fail(f"{said}{reason.splitlines()[0][:200]}")
+    except (SyntaxError, TokenError):  # NumPy reads headers as Python
+        place.fail(f"{said}the header of an array is not readable")
     except MemoryError:
         place.refuse(f"{said}too large for the memory at hand")
 
