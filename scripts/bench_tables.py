@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Time of the engine `tables` on random shallow networks.
+"""Time of the engines `tables` and `deep_tables` on random networks.
 
     python scripts/bench_tables.py [--case NAME] [--timeout SECONDS]
 
-Integer points in −8..8, integer labels −8..8 (or ±1) drawn from a fixed seed, one hidden layer of
+Integer points in −8..8, integer labels −8..8 (or ±1) drawn from a fixed seed, hidden layers of
 `relu`, own weights and biases in −W..W, sum of absolute errors (or number of errors). The time is
 that of the engine alone, from the instance to its proved optimum.
 """
@@ -37,7 +37,7 @@ class Case:
     """
 
     inputs: int
-    hidden: int
+    hidden: int | tuple[int, ...]
     weight: int
     samples: int
     loss: str = "absolute"
@@ -46,11 +46,16 @@ class Case:
     bias: int = 0
 
     @property
+    def layers(self) -> tuple[int, ...]:
+        """Units of the hidden layers."""
+        return (self.hidden,) if isinstance(self.hidden, int) else self.hidden
+
+    @property
     def name(self) -> str:
         data = f"N{self.samples}" if self.samples else "parity"
         task = "decide" if self.decide else "minimize"
         words = (data, self.loss, task, f"s{self.seed}")
-        size = f"d{self.inputs}-h{self.hidden}-W{self.weight}"
+        size = f"d{self.inputs}-h{'.'.join(map(str, self.layers))}-W{self.weight}"
         return f"{size}{f'-B{self.bias}' if self.bias else ''}-" + "-".join(words)
 
 
@@ -61,7 +66,13 @@ CASES = (
     *(Case(2, 3, 3, 20, seed=s) for s in range(2)),
     *(Case(3, 2, 3, 30, "zero_one", seed=s) for s in range(2)),
     Case(4, 3, 3, 0, "zero_one", decide=True, bias=9),
+    Case(4, 3, 3, 0, "zero_one", decide=True),
     Case(4, 2, 3, 0, "zero_one", decide=True),
+    *(Case(2, (2, 2), 3, 8, seed=s) for s in range(3)),
+    *(Case(2, (2, 2), 1, 12, loss) for loss in ("absolute", "squared", "hinge", "zero_one")),
+    Case(2, (3, 2), 1, 12),
+    Case(2, (2, 3), 1, 12),
+    Case(2, (2, 2, 2), 1, 12),
 )
 
 
@@ -83,7 +94,7 @@ def document(case: Case) -> dict[str, Any]:
         x = [list(row) for row in product((0, 1), repeat=case.inputs)]
         y = [[1 if sum(row) % 2 else -1] for row in x]
     layers = [
-        {"units": case.hidden, "activation": "relu"},
+        *({"units": units, "activation": "relu"} for units in case.layers),
         {"units": 1, "activation": "identity"},
     ]
     return {
@@ -107,7 +118,7 @@ def run(case: Case, timeout: float) -> str:
         if isinstance(event, Incumbent):
             incumbents.append(time.perf_counter() - start)
 
-    tables = engine("tables")
+    tables = engine("tables" if len(case.layers) == 1 else "deep_tables")
     task = tables.decide if case.decide else tables.minimize
     outcome = task(problem, Budget(time.monotonic() + timeout), report)
     seconds, used = time.perf_counter() - start, time.process_time() - used

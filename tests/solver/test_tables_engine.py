@@ -18,10 +18,11 @@ from engine_checks import capability, decide, least, minimize, problem_of
 from ermbit.engines import table_choice, table_incumbents, table_search, table_units
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, ignore
 from ermbit.engines.exhaustive import ExhaustiveEngine
-from ermbit.engines.table_build import first_of_equals
+from ermbit.engines.table_build import Table, first_of_equals
 from ermbit.engines.table_direction import directions
 from ermbit.engines.table_interpolation import halves, interpolate
 from ermbit.engines.table_loss import GapLoss, gap_loss
+from ermbit.engines.table_symmetry import sample_permutations, with_orbits
 from ermbit.engines.table_tree import build_tree
 from ermbit.engines.table_units import decompose
 from ermbit.engines.tables import TablesEngine
@@ -484,3 +485,63 @@ def test_meeting_in_the_middle_finds_a_sum_iff_there_is_one(sizes: tuple[int, ..
 def test_too_many_sums_are_not_met_in_the_middle() -> None:
     assert halves((10**6, 10**6, 10**6)) is None
     assert halves((10**4, 10**6)) == ((0,), (1,))
+
+
+@pytest.mark.parametrize("loss", random_instances.LOSSES)
+@pytest.mark.parametrize("corners", [(0, 1), (-1, 1)])
+@pytest.mark.parametrize("labels", ["parity", "and", "first"])
+def test_symmetric_data(
+    loss: str, corners: tuple[int, int], labels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(f"{loss} {corners} {labels}")
+    bits = list(itertools.product((0, 1), repeat=2))
+    rng.shuffle(bits)
+    value = {"parity": lambda a, b: a ^ b, "and": lambda a, b: a & b, "first": lambda a, b: a}
+    for activation, hidden in (("relu", 2), ("abs", 1), ("step", 2)):
+        document = dense(rng, 2, hidden, activation, SMALL, samples=1, loss=loss)
+        document["data"] = {
+            "x": [[corners[a], corners[b]] for a, b in bits],
+            "y": [[2 * value[labels](a, b) - 1] for a, b in bits],
+        }
+        expected = ExhaustiveEngine().minimize(problem_of(document), Budget(), ignore)
+        for cut in CUTS[:2]:
+            cut_up(monkeypatch, cut)
+            found = minimize("tables", document)
+            assert (found.status, found.lower_bound) == ("optimal", expected.lower_bound)
+
+
+def test_one_row_of_every_orbit_reaches_all_totals() -> None:
+    rng = random.Random(8)
+    document = dense(rng, 2, 2, "relu", SMALL, samples=1, loss="absolute")
+    points = list(itertools.product((-1, 0, 2), repeat=2))
+    document["data"] = {"x": [list(p) for p in points], "y": [[abs(a + b)] for a, b in points]}
+    form = problem_of(document).integer
+    assert form is not None
+    loss = gap_loss(form, [0], 100)
+    assert loss is not None
+    (exchange,) = sample_permutations(form.inputs, loss)
+    assert exchange.tolist() == [points.index((b, a)) for a, b in points]
+    closed = np.array(list(itertools.product((0, 1), repeat=9)))
+    tables = [
+        Table(closed.astype(loss.target.dtype), (k,), np.arange(512)[:, None], key)
+        for k, key in enumerate((("a",), ("b",)))
+    ]
+    reduced, generators = with_orbits(tables, form.inputs, loss, lambda: None)
+    assert generators == 1 and sorted(map(len, reduced)) == [288, 512]
+    kept = {tuple(v) for v in min(reduced, key=len).vectors}
+    assert all({tuple(v), tuple(v[exchange])} & kept for v in closed)
+    # A table that is not closed under the exchange allows nothing.
+    rest = closed[(closed != np.eye(9, dtype=int)[1]).any(axis=1)]
+    broken = Table(rest.astype(loss.target.dtype), (1,), np.arange(511)[:, None], ("c",))
+    same, generators = with_orbits([tables[0], broken], form.inputs, loss, lambda: None)
+    assert generators == 0 and same[0] is tables[0] and same[1] is broken
+
+
+def test_contradictory_labels_have_no_symmetry() -> None:
+    document = dense(random.Random(1), 2, 1, "relu", SMALL, samples=1, loss="zero_one")
+    document["data"] = {"x": [[0, 1], [1, 0], [1, 0]], "y": [[1], [1], [-1]]}
+    form = problem_of(document).integer
+    assert form is not None
+    loss = gap_loss(form, [0], 100)
+    assert loss is not None and not list(sample_permutations(form.inputs, loss))
+    check(document)

@@ -16,6 +16,7 @@ from ermbit.engines.table_incumbents import Incumbents
 from ermbit.engines.table_interpolation import halves, interpolate
 from ermbit.engines.table_loss import GapLoss, gap_loss, vector_type
 from ermbit.engines.table_search import SumRule, TupleSearch
+from ermbit.engines.table_symmetry import with_orbits
 from ermbit.engines.table_tree import Tree, build_tree
 from ermbit.engines.table_units import Decomposition, Key
 from ermbit_encodings.integer_form import IntegerForm, integer_bounds
@@ -84,6 +85,9 @@ class Choice:
             return
         if self._interpolated(loss):
             return
+        if len(self.tables) > 1:
+            self.tables, generators = with_orbits(self.tables, self.form.inputs, loss, self.check)
+            self.statistics |= {"symmetries": generators} if generators else {}
         trees, self.tables = self._trees(loss)
         vectors = [t.vectors for t in self.tables]
         if len(self.tables) == 1:
