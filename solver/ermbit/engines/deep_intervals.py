@@ -66,6 +66,7 @@ class IntervalNetwork:
             else:
                 self.places |= {p: (u, k) for k, p in enumerate(variable.group.parameters)}
         self.positive: frozenset[int] = frozenset()
+        self.rising = loss.rivals is None and bool((loss.signs > 0).all())
         self.sums = _sums(form, self.tables)
         # Everything below lies in the intervals of the roots.
         root = _Run(self, list(np.zeros((len(variables), 1), dtype=np.int64)))
@@ -74,17 +75,19 @@ class IntervalNetwork:
     def examine(self, nodes: Array, limit: int) -> Examined:
         """Bounds of tuples, and the variable whose interval seems to matter most."""
         run = _Run(self, list(nodes))
-        bounds = self._bounds(run)
+        low, high = run.scores()
+        bounds = self._bounds(low, high)
         alive = np.nonzero(bounds <= limit)[0]
         if alive.size == 0:
             return Examined(alive, alive, alive, alive)
         if alive.size < bounds.size:
             run.narrow(alive)
             bounds, nodes = bounds[alive], nodes.take(alive, axis=1)
+            low, high = low.take(alive, axis=1), high.take(alive, axis=1)
         if self.sums:
             run.combine()
-            bounds = self._bounds(run)
-        low, high = run.scores()
+            low, high = run.scores()
+            bounds = self._bounds(low, high)
         open_ = self._undecided(low, high)
         widths = run.widths(open_.astype(np.float32))
         most = np.full(alive.size, -1.0, dtype=np.float32)
@@ -98,8 +101,7 @@ class IntervalNetwork:
         kept = np.nonzero(bounds <= limit)[0]
         return Examined(alive[kept], bounds[kept], widest[kept], spread[kept])
 
-    def _bounds(self, run: _Run) -> Array:
-        low, high = run.scores()
+    def _bounds(self, low: Array, high: Array) -> Array:
         return self.loss.least(np.concatenate([high, -low]) if self.loss.two_sided else high.copy())
 
     def totals(self, nodes: Sequence[Array]) -> Array:
@@ -134,7 +136,7 @@ class _Run:
         }
         self.signals: list[Interval] = [(x, x) for x in network.inputs]
         self.inner: dict[int, Interval] = {}
-        self.straight: dict[int, Array] = {}
+        self.bent: dict[int, Array] = {}
         self.joint: list[tuple[int, int, Array]] = []
         for neuron in network.form.neurons:
             self.signals.append(self._neuron(neuron))
@@ -142,9 +144,11 @@ class _Run:
     def narrow(self, kept: Array) -> None:
         """Go on with some of the tuples."""
         self.size = kept.size
-        self.boxes = {u: box.take(kept, axis=1) for u, box in self.boxes.items()}
+        tables = self.network.tables.values()
+        self.boxes = {u: b.take(kept, axis=1) for u, b in self.boxes.items() if u not in tables}
         self.signals = [_narrowed(signal, kept) for signal in self.signals]
-        self.inner = {node: _narrowed(z, kept) for node, z in self.inner.items()}
+        units = {unit for units in self.network.sums.values() for unit, _ in units}
+        self.inner = {unit: _narrowed(self.inner[unit], kept) for unit in units}
 
     def combine(self) -> None:
         """Tighten the outputs: add up what units that are linear on the box take from one source.
@@ -161,17 +165,16 @@ class _Run:
             for unit, outer in units:
                 inner, weight = network.neuron(unit), self._weight(outer)
                 z = self.inner[unit]
-                straight = np.zeros(shape, dtype=bool)
+                straight: Array | None = None
                 pieces = network.bounds.pieces[unit]
                 for k, (start, slope, intercept) in enumerate(pieces):
-                    on = np.ones(shape, dtype=bool)
-                    if start is not None:
-                        on &= z[0] >= start
-                    if k + 1 < len(pieces):
-                        on &= z[1] < pieces[k + 1][0]
                     if slope == 0:
                         continue
-                    straight |= on
+                    after = pieces[k + 1][0] if k + 1 < len(pieces) else None
+                    on: Array = np.ones(shape, dtype=bool) if start is None else z[0] >= start
+                    if after is not None:
+                        on &= z[1] < after
+                    straight = on if straight is None else straight | on
                     ends = _times(weight, (slope, slope))
                     for t in entries(inner):
                         part = _times(self._weight(t), ends)
@@ -188,10 +191,15 @@ class _Run:
                         part = _times(weight, (intercept, intercept))
                         low += on * part[0]
                         high += on * part[1]
-                part = _times(self.signals[unit], weight)
-                low += ~straight * part[0]
-                high += ~straight * part[1]
-                self.straight[unit] = straight
+                part = _times(self.signals[unit], weight, unit in network.positive)
+                if straight is None:
+                    low += part[0]
+                    high += part[1]
+                    continue
+                bent = ~straight
+                low += bent * part[0]
+                high += bent * part[1]
+                self.bent[unit] = bent
             for source, (least, most) in factors.items():
                 part = _times(self.signals[source], (least, most), source in network.positive)
                 low += part[0]
@@ -222,14 +230,14 @@ class _Run:
         for node, factor in zip(form.outputs, form.output_factors, strict=True):
             low, high = _times(self.signals[node], (factor, factor))
             shape = (len(form.inputs), self.size)
-            lows.append(np.broadcast_to(low, shape))
-            highs.append(np.broadcast_to(high, shape))
+            lows.append(low if low.shape == shape else np.broadcast_to(low, shape))
+            highs.append(high if high.shape == shape else np.broadcast_to(high, shape))
+        if len(lows) == 1 and self.network.rising:
+            return lows[0], highs[0]
         low, high = np.concatenate(lows), np.concatenate(highs)
         if loss.rivals is not None:
             right, wrong = loss.rivals
             return low[right] - high[wrong], high[right] - low[wrong]
-        if (loss.signs > 0).all():
-            return low, high
         up = (loss.signs > 0)[:, None]
         return np.where(up, low, -high), np.where(up, high, -low)
 
@@ -282,13 +290,18 @@ class _Run:
                 bias = BIAS_SHARE if neuron.node in network.form.outputs else 1.0
                 found[u] += np.float32(bias) * wide[0] * here.sum(axis=0)
             else:
-                found[u] += wide[0] * (here * _size(self.signals[t.source])).sum(axis=0)
+                found[u] += wide[0] * (here * self._reach(t.source)).sum(axis=0)
         if t.source >= network.first:
             weight = factor * _size((low, high))
             part = here * weight
-            if neuron.node in self.straight:
-                part *= ~self.straight[neuron.node]
+            if neuron.node in self.bent:
+                part *= self.bent[neuron.node]
             felt[t.source] = felt[t.source] + part if t.source in felt else part
+
+    def _reach(self, node: int) -> Array:
+        """Greatest absolute values of a signal."""
+        low, high = self.signals[node]
+        return high if node in self.network.positive else np.maximum(np.abs(low), np.abs(high))
 
     def _neuron(self, neuron: IntegerNeuron) -> Interval:
         u = self.network.tables.get(neuron.node, -1)

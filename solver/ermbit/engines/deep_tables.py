@@ -186,7 +186,7 @@ class _Search:
 
         trees = [v.tree for v in self.variables]
         mates = [v.mate for v in self.variables]
-        search = TupleSearch(trees, mates, network, limit, self._offer, self.raised, check)
+        search = TupleSearch(trees, mates, network, limit, self._offer, self.raised, check, True)
         try:
             incumbents.until(FIRST_ROWS)
             search.limit = self.limit

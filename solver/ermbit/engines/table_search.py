@@ -108,6 +108,7 @@ class TupleSearch:
             limit; returns the next limit. It ends the search by raising.
         raised: called with every better lower bound on the totals of all choices.
         check: called between batches; ends the search by raising.
+        together: whether a rule's calls cost so much that a batch is better examined at once.
     """
 
     def __init__(
@@ -119,7 +120,9 @@ class TupleSearch:
         found: Callable[[tuple[int, ...], int], int],
         raised: Callable[[int], None],
         check: Check,
+        together: bool = False,
     ) -> None:
+        self.together = together
         self.trees, self.mates, self.rule = trees, mates, rule
         self.limit, self.found, self.raised, self.check = limit, found, raised, check
         self.evaluated = self.cut = 0
@@ -138,7 +141,10 @@ class TupleSearch:
             self.check()
             turn += 1
             deep = self._stored > STORED or turn % DIVE == 0
-            for child in self._cut(self._taken(deep)):
+            children = self._cut(self._taken(deep))
+            if self.together and children:
+                children = [np.concatenate(children, axis=1)]
+            for child in children:
                 self._keep(child)
             self._raise()
 
