@@ -127,12 +127,11 @@ def _several(system: FormSystem, values: Sequence[Vector]) -> Reach:
 
 def is_decided(system: FormSystem) -> bool:
     """Whether :func:`reach` never says ``open``."""
-    if len(system.network.units) >= system.rank * len(system.fixed):
-        return system.network.capacity[2] >= system.rank * len(system.fixed)
+    if system.network.capacity[2] >= system.rank * len(system.fixed):
+        return True
     if len(system.fixed) > 1:
         return False
-    zero = tuple(mpq(0) for _ in system.fixed[0])
-    found = system.forms(0, tuple(a + b for a, b in zip(zero, system.fixed[0], strict=True)))
+    found = system.forms(0, system.fixed[0])
     assert found is not None
     others = found[1]
     return not others or (len(others) == 1 and len(squares(others[0])) == 1)
