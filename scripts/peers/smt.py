@@ -1,9 +1,4 @@
-"""SMT: z3 and cvc5 from one encoding, through the Python interface that both share.
-
-Theories: ``bits`` (finite domains as bit-vectors of one proved width, signed), ``integer`` (finite
-domains in linear integer arithmetic, products case by case), ``real`` (linear real arithmetic
-where the outer weights can be normalised to ±1 or every product is with finitely many values;
-nonlinear otherwise). There is no big M anywhere.
+"""SMT: z3 and cvc5 on one encoding.
 
 Minimising: z3's optimiser for a loss over the reals; else the integer budget is bisected, with the
 budgets as assumptions of one incremental solver.
@@ -11,8 +6,6 @@ budgets as assumptions of one incremental solver.
 
 from __future__ import annotations
 
-import importlib
-import itertools
 import time
 from collections.abc import Sequence
 from fractions import Fraction
@@ -20,358 +13,8 @@ from math import gcd
 from typing import Any
 
 from peers.answer import Answer, NotSupported
-from peers.question import (
-    Edge,
-    Number,
-    Question,
-    Sample,
-    Unit,
-    edge_range,
-    total_at,
-    unit_ranges,
-)
-
-SHORT = 64
-"""In integer arithmetic, domains of up to this many values are multiplied case by case."""
-
-
-class Builder:
-    """Assertions of one question, in the terms of one solver package.
-
-    Attributes:
-        s: the module ``z3`` or ``cvc5.pythonic``.
-        theory: ``bits``, ``integer`` or ``real``.
-        nonlinear: whether a product of two unknowns occurred.
-    """
-
-    def __init__(self, question: Question, backend: str, theory: str) -> None:
-        self.question = question
-        self.theory = theory
-        self.s: Any = importlib.import_module({"cvc5": "cvc5.pythonic"}.get(backend, backend))
-        self.nonlinear = False
-        self.assertions: list[Any] = []
-        self.fresh = 0
-        self.width = 0
-        self.normalised = self._normalised() if theory == "real" else {}
-        if theory == "bits":
-            self.width = _width(question)
-        self.parameters = [self.variable(p.name) for p in question.parameters]
-        self.positive = {p: self.s.Bool(f"positive {p}") for p in self.normalised}
-        for number, (p, v) in enumerate(zip(question.parameters, self.parameters, strict=True)):
-            if number not in self.positive:
-                self.restrict(v, p.values)
-
-    # ------------------------------------------------------------ terms
-
-    def variable(self, name: str) -> Any:
-        if self.theory == "bits":
-            return self.s.BitVec(name, self.width)
-        return self.s.Int(name) if self.theory == "integer" else self.s.Real(name)
-
-    def new(self) -> Any:
-        self.fresh += 1
-        return self.variable(f"t{self.fresh}")
-
-    def constant(self, value: Number) -> Any:
-        if self.theory == "bits":
-            return self.s.BitVecVal(int(value), self.width)
-        if self.theory == "integer":
-            return self.s.IntVal(int(value))
-        value = Fraction(value)
-        return self.s.Q(value.numerator, value.denominator)
-
-    def scaled(self, factor: Number, term: Any) -> Any:
-        """factor · term, for a constant factor."""
-        if isinstance(term, int | Fraction):
-            return factor * term
-        if factor == 1:
-            return term
-        return -term if factor == -1 else self.constant(factor) * term
-
-    def added(self, terms: Sequence[Any]) -> Any:
-        """The sum; numbers are added up first, so that a constant sum is a number."""
-        number = sum(t for t in terms if isinstance(t, int | Fraction))
-        symbolic = [t for t in terms if not isinstance(t, int | Fraction)]
-        if not symbolic:
-            return number
-        total = symbolic[0]
-        for term in symbolic[1:]:
-            total = total + term
-        return total if number == 0 else total + self.constant(number)
-
-    def term(self, value: Any) -> Any:
-        """A number as a term; terms stay."""
-        return self.constant(value) if isinstance(value, int | Fraction) else value
-
-    def restrict(self, v: Any, values: Sequence[Number] | None) -> None:
-        """v ∈ values; a run of integers by its ends."""
-        if values is None:
-            return
-        run = self.theory != "real" and values[-1] - values[0] + 1 == len(values)
-        if run:
-            self.assertions += [self.term(values[0]) <= v, v <= self.term(values[-1])]
-        else:
-            self.assertions.append(self.s.Or([v == self.constant(c) for c in values]))
-
-    # ------------------------------------------------------------ the network
-
-    def _normalised(self) -> dict[int, int]:
-        """Outer weights that may be ±1: parameter → its unit.
-
-        The unit is homogeneous, all of its incoming parameters are its own reals, its value is read
-        once, by an edge with an own real parameter.
-        """
-        q, readers, uses = self.question, {}, {}  # type: ignore[var-annotated]
-        for unit in q.units:
-            for edge in unit.edges:
-                uses[edge.parameter] = uses.get(edge.parameter, 0) + 1
-                readers.setdefault(edge.source, []).append(edge)
-        outputs = {node for node, _ in q.outputs}
-        found: dict[int, int] = {}
-        for unit in q.units:
-            edges = readers.get(unit.node, [])
-            if len(edges) != 1 or unit.node in outputs or not unit.homogeneous:
-                continue
-            outer = edges[0].parameter
-            inner = [e.parameter for e in unit.edges]
-            if any(p is None or p in found for p in (outer, *inner)):
-                continue
-            if all(uses[p] == 1 and q.parameters[p].values is None for p in (outer, *inner)):
-                found[outer] = unit.node
-        return found
-
-    def row(self, x: Sequence[Number]) -> list[Any]:
-        """All scaled outputs for one input."""
-        values: dict[int, Any] = dict(enumerate(x))
-        cases: dict[int, list[tuple[Any, Number]]] = {}
-        ranges = None if self.theory == "real" else unit_ranges(self.question, x)
-        for unit in self.question.units:
-            z = self.added([self.product(e, values, cases) for e in unit.edges])
-            values[unit.node] = self.activation(unit, z, cases, ranges)
-        return [self.scaled(factor, values[node]) for node, factor in self.question.outputs]
-
-    def product(self, edge: Edge, values: dict[int, Any], cases: dict[int, Any]) -> Any:
-        """coefficient · P · A."""
-        a = 1 if edge.source is None else values[edge.source]
-        if edge.parameter is None:
-            return self.scaled(edge.coefficient, a)
-        p = self.parameters[edge.parameter]
-        if isinstance(a, int | Fraction):
-            return 0 if a == 0 else self.scaled(edge.coefficient * a, p)
-        if edge.parameter in self.positive:
-            sign = self.positive[edge.parameter]
-            return self.scaled(edge.coefficient, self.s.If(sign, a, -a))
-        domain = self.question.parameters[edge.parameter].values
-        if edge.source in cases:  # finitely many values: a choice of multiples of P
-            branches = cases[edge.source]
-            term = self.term(self.scaled(branches[-1][1], p))
-            for condition, value in reversed(branches[:-1]):
-                term = self.s.If(condition, self.term(self.scaled(value, p)), term)
-            return self.scaled(edge.coefficient, term)
-        if self.theory == "bits" or domain is None or len(domain) > SHORT:
-            self.nonlinear |= self.theory != "bits"
-            return self.scaled(edge.coefficient, p * a)
-        result = self.new()
-        for v in domain:
-            self.assertions.append(
-                self.s.Implies(p == self.constant(v), result == self.term(self.scaled(v, a)))
-            )
-        return self.scaled(edge.coefficient, result)
-
-    def activation(self, unit: Unit, z: Any, cases: dict[int, Any], ranges: Any) -> Any:
-        """A = φ(Z); constant pieces are noted in ``cases``."""
-        if unit.activation == "square":
-            if isinstance(z, int | Fraction):
-                return z * z
-            self.nonlinear |= self.theory != "bits"
-            side = self.new()
-            self.assertions.append(side == z)
-            return side * side
-        pieces = list(zip(unit.slopes, unit.intercepts, strict=True))
-        bounds = list(unit.breakpoints)
-        if ranges is not None:
-            low, high = ranges[-1 - unit.node]
-            first = sum(b <= low for b in bounds)
-            bounds = [b for b in bounds if low < b <= high]
-            pieces = pieces[first : first + len(bounds) + 1]
-        if isinstance(z, int | Fraction):
-            slope, intercept = pieces[sum(b <= z for b in bounds)]
-            return slope * z + intercept
-        if bounds:
-            side = self.new()
-            self.assertions.append(side == z)
-            z = side
-        values = [self.added([self.scaled(m, z) if m else 0, c]) for m, c in pieces]
-        if not bounds:
-            return values[0]
-        conditions = [z < self.constant(b) for b in bounds]
-        if not any(m for m, _ in pieces):
-            cases[unit.node] = [
-                *zip(conditions, (c for _, c in pieces), strict=False),
-                (None, pieces[-1][1]),
-            ]
-        term = self.term(values[-1])
-        for condition, value in zip(reversed(conditions), reversed(values[:-1]), strict=True):
-            term = self.s.If(condition, self.term(value), term)
-        result = self.new()
-        self.assertions.append(result == term)
-        return result
-
-    # ------------------------------------------------------------ loss and symmetry
-
-    def costs(self, sample: Sample, outputs: list[Any]) -> list[Any]:
-        """The scaled loss of one sample as a sum of terms (``zero_one``: of Booleans)."""
-        q, zero = self.question, self.constant(0)
-        if q.classification:
-            scores = [
-                self.term(self.added([self.scaled(sign, outputs[o]) for o, sign in score]))
-                for score in q.scores(sample)
-            ]
-            if q.loss == "zero_one":
-                wrong = [self.s.Not(self.right(s)) for s in scores]
-                return [wrong[0] if len(wrong) == 1 else self.s.Or(wrong)]
-            gaps = [self.constant(q.unit) - s for s in scores]
-            if self.theory == "bits":  # words wrap around: costs must be exact, not only bounded
-                cost = zero
-                for gap in gaps:
-                    cost = self.s.If(gap > cost, gap, cost)
-                return [cost]
-            cost = self.new()
-            self.assertions += [cost >= gap for gap in (zero, *gaps)]
-            return [cost]
-        costs = []
-        for f, y in zip(outputs, sample.y, strict=True):
-            gap = self.term(self.added([f, -y]))
-            if q.loss == "absolute" and self.theory == "bits":
-                cost = self.s.If(gap >= zero, gap, -gap)
-            elif q.loss == "absolute":
-                cost = self.new()
-                self.assertions += [cost >= gap, cost >= -gap]
-            else:
-                self.nonlinear |= self.theory != "bits"
-                side = self.new()
-                self.assertions.append(side == gap)
-                cost = side * side
-            costs.append(cost)
-        return costs
-
-    def right(self, score: Any) -> Any:
-        margin = self.question.margin
-        return score > self.constant(0) if margin is None else score >= self.constant(margin)
-
-    def total(self) -> Any:
-        """The total loss as a term."""
-        outputs = [self.row(x) for x in self.question.rows]
-        terms = []
-        for sample in self.question.samples:
-            costs = self.costs(sample, outputs[sample.row])
-            if self.question.loss == "zero_one":
-                weight, zero = self.constant(sample.weight), self.constant(0)
-                terms.append(self.s.If(costs[0], weight, zero))
-            else:
-                terms.append(self.scaled(sample.weight, self.added(costs)))
-        self.break_symmetry()
-        if self.question.maximum:
-            total = self.new()
-            self.assertions += [total >= t for t in (*terms, self.constant(0))]
-            return total
-        return self.added(terms)
-
-    def break_symmetry(self) -> None:
-        """Units of a class in lexicographic order; even units with a first weight ≥ 0."""
-        for p in self.question.flips:
-            self.assertions.append(self.parameters[p] >= self.constant(0))
-        for members in self.question.classes:
-            for before, after in itertools.pairwise(members):
-                order: Any = True
-                for a, b in zip(reversed(before), reversed(after), strict=True):
-                    left, right = self.parameters[a], self.parameters[b]
-                    if order is True:
-                        order = left <= right
-                    else:
-                        order = self.s.Or(left < right, self.s.And(left == right, order))
-                self.assertions.append(order)
-
-    # ------------------------------------------------------------ models
-
-    def values(self, model: Any) -> list[Number | str]:
-        """P of every parameter in a model; what the model leaves open is 0 or the first value."""
-        found: list[Number | str] = []
-        for number, p in enumerate(self.parameters):
-            if number in self.positive:
-                sign = model.eval(self.positive[number], model_completion=True)
-                found.append(1 if self.s.is_true(sign) else -1)
-            else:
-                found.append(self.number(model.eval(p, model_completion=True)))
-        return found
-
-    def number(self, term: Any) -> Number | str:
-        """The number that a value stands for; an algebraic one in the spelling of certificates."""
-        if self.theory == "bits":
-            return int(term.as_signed_long())
-        if self.theory == "integer":
-            return int(term.as_long())
-        if self.s.__name__ == "z3" and self.s.is_algebraic_value(term):
-            return _root(term)
-        if not hasattr(term, "as_fraction"):  # z3's optimiser gives whole numbers as integers
-            return int(term.as_long())
-        return Fraction(str(term.as_fraction()))
-
-
-def _root(term: Any) -> str:
-    """An algebraic number of z3: its polynomial and an interval around its approximation."""
-    digits = 30
-    near = term.approx(digits).as_fraction()
-    margin = Fraction(2, 10**digits)
-    ends = " ".join(_smtlib(near + side) for side in (-margin, margin))
-    coefficients = " ".join(_smtlib(Fraction(c.as_long())) for c in term.poly())
-    return f"(root-of-with-interval (coeffs {coefficients}) {ends})"
-
-
-def _smtlib(value: Fraction) -> str:
-    text = str(abs(value.numerator))
-    if value < 0:
-        text = f"(- {text})"
-    return text if value.denominator == 1 else f"(/ {text} {value.denominator})"
-
-
-def _width(question: Question) -> int:
-    """Bits of a two's-complement word that holds every number of every sample, and the total."""
-    top, total = 1, 0
-    for sample in question.samples:
-        ranges = unit_ranges(question, question.rows[sample.row])
-        top = max(top, *(abs(int(v)) for pair in ranges.values() for v in pair))
-        for p in question.parameters:
-            top = max(top, *(abs(int(v)) for v in p.values or ()))
-        for unit in question.units:
-            parts = sum(
-                max(abs(int(v)) for v in edge_range(question, e, ranges)) for e in unit.edges
-            )
-            top = max(top, parts)
-            top = max(top, *(abs(int(b)) for b in (*unit.breakpoints, *unit.intercepts, 0)))
-            pieces = zip(unit.slopes, unit.intercepts, strict=True)
-            top = max(top, *(abs(int(m)) * parts + abs(int(c)) for m, c in pieces), 0)
-        most = 0
-        spans = [
-            max(abs(int(f * v)) for v in ranges[node]) for node, f in question.outputs
-        ]
-        if question.loss == "zero_one":
-            most = 1
-            top = max(top, 2 * sum(spans), int(question.margin or 0))
-        elif question.loss == "hinge":
-            most = question.unit + 2 * sum(spans)
-        else:
-            gaps = [s + abs(int(y)) for s, y in zip(spans, sample.y, strict=True)]
-            most = sum(g * g if question.loss == "squared" else g for g in gaps)
-        top = max(top, most)
-        total += int(sample.weight) * most
-    width = max(top, total).bit_length() + 2
-    if width > 64:
-        raise NotSupported(f"bit-vectors of {width} bits")
-    return width
-
-
-# ---------------------------------------------------------------- searching
+from peers.question import Number, Question, total_at
+from peers.smt_encoding import Builder
 
 
 def run(
@@ -384,10 +27,13 @@ def run(
 ) -> Answer:
     """Decide or minimise within ``timeout`` seconds, on one thread."""
     deadline = time.monotonic() + timeout
-    theory = theory or ("bits" if question.integral else "real")
+    theory = theory or ("integer" if question.integral else "real")
     if theory != "real" and not question.integral:
         raise NotSupported(f"real weights in the theory {theory}")
-    builder = Builder(question, backend, theory)
+    budget = question.budget() if task == "solve" else None
+    if budget is not None and budget < 0:
+        return Answer("unsat", encoding=theory)
+    builder = Builder(question, backend, theory, budget)
     total = builder.total()
     encoding = f"{theory}, nonlinear" if builder.nonlinear else theory
     counted = question.integral or question.loss == "zero_one"
@@ -397,10 +43,7 @@ def run(
     for assertion in builder.assertions:
         solver.add(assertion)
     term = builder.term(total)
-    if task == "solve":
-        budget = question.budget()
-        if budget < 0:
-            return Answer("unsat", encoding=encoding)
+    if budget is not None:
         solver.add(term <= builder.constant(_most(builder, budget)))
         status = _check(solver, backend, deadline)
         if status != "sat":
@@ -469,7 +112,7 @@ def _solver(builder: Builder, backend: str, task: str) -> Any:
         "real": "QF_NRA" if builder.nonlinear else "QF_LRA",
     }[builder.theory]
     if backend == "z3":
-        if logic in ("QF_LIA", "QF_LRA"):
+        if logic == "QF_LRA" or (logic == "QF_LIA" and task == "minimize"):
             return builder.s.SimpleSolver()
         return builder.s.SolverFor(logic)
     solver = builder.s.SolverFor(logic)
