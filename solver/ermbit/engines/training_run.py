@@ -117,6 +117,11 @@ class Run:
     def go(self) -> None:
         """Search until there is an answer or no time; see :attr:`best`."""
         with np.errstate(all="ignore"), suppress(Ended):
+            if self.agnostic:
+                # Something to begin with, however early the end.
+                plain = self.values.exact(self.values.nearest(np.zeros(self.values.count)))
+                if plain is not None:
+                    self.best.offer(plain)
             self._take_turns(self._workers())
 
     def _take_turns(self, workers: Sequence[Iterator[None]]) -> None:
@@ -194,9 +199,13 @@ class Run:
 
     def _annealing(self, form: IntegerForm) -> Iterator[None]:
         network = integer_network(form)
-        domains = [
-            np.array([float(v) for v in integer_domain(form, p)]) for p in range(network.count)
-        ]
+        lists: dict[int, Array] = {}
+        for parameter in form.instance.network.parameters:
+            key = id(parameter.domain)
+            if key not in lists:
+                values = integer_domain(form, parameter.index)
+                lists[key] = np.array([float(v) for v in values])
+        domains = [lists[id(parameter.domain)] for parameter in form.instance.network.parameters]
         grids = np.array([float(q) for q in form.grids])
 
         def limit() -> float:

@@ -15,6 +15,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.training_network import Array
 from ermbit_instances.domain import Domain, FiniteDomain, IntegerDomain
+from ermbit_instances.float_domain import FloatDomain
 from ermbit_instances.rational import Rational, from_float, simplest_between
 
 LISTED_LIMIT = 2**17
@@ -22,6 +23,9 @@ LISTED_LIMIT = 2**17
 
 LARGEST = 1e100
 """Values beyond this are not reached: their squares would overflow."""
+
+COARSE = 1e-4
+"""Tolerances from here on ask for simple numbers, smaller ones for what is meant by a float."""
 
 DENOMINATORS = 64
 """Denominators up to this one count as simple."""
@@ -147,11 +151,19 @@ def _nearest(group: _Group, values: Array, tolerance: float) -> Array:
         return rounded
     if group.members is not None:
         members = group.members
+        if isinstance(group.domain, FloatDomain) and tolerance >= COARSE:
+            # Close to everything lies some float, but few sums of products of such are short.
+            values = _simplest(values, tolerance)
         at = np.clip(np.searchsorted(members, values), 1, max(1, len(members) - 1))
         if len(members) == 1:
             return np.full_like(values, members[0])
         below, above = members[at - 1], members[at]
         return np.where(values - below <= above - values, below, above)
+    return _simplest(values, tolerance)
+
+
+def _simplest(values: Array, tolerance: float) -> Array:
+    """Rationals with the least denominators that are close enough."""
     best = np.rint(values)
     for q in range(2, DENOMINATORS + 1):
         off = np.abs(best - values) > tolerance * np.maximum(1.0, np.abs(values))
