@@ -59,6 +59,7 @@ class Values:
         self.low, self.high = np.full(count, -inf), np.full(count, inf)
         self.simple = np.zeros(count, dtype=np.bool_)
         self.density = np.ones(count)
+        self._sizes: dict[tuple[int, int], Array] = {}
         columns: dict[int, list[int]] = {}
         for p, domain in enumerate(domains):
             columns.setdefault(id(domain), []).append(p)
@@ -98,15 +99,10 @@ class Values:
         For simple rationals only 1: their scale is free.
         """
         group = self._group_of[p]
-        if group.members is not None:
-            sizes = np.unique(np.abs(group.members))
-            sizes = sizes[sizes > 0]
-        elif group.grid is not None:
-            largest = max(abs(self.low[p]), abs(self.high[p]))
-            sizes = np.arange(1, min(int(largest * group.grid), 16 * most) + 1) / group.grid
-        else:
-            return np.ones(1)
-        return sizes if len(sizes) <= most else sizes[:: -(-len(sizes) // most)]
+        key = (int(group.columns[0]), most)
+        if key not in self._sizes:
+            self._sizes[key] = _sizes(group, most)
+        return self._sizes[key]
 
     def exact(self, theta: Array, precision: int = 30) -> tuple[Rational, ...] | None:
         """θ as members of the domains, or ``None`` if one has no member nearby.
@@ -137,6 +133,21 @@ def _group(domain: Domain, columns: Array) -> _Group:
             if len(exact):
                 return _Group(columns, domain, None, members, exact)
     return _Group(columns, domain, None, None, ())
+
+
+def _sizes(group: _Group, most: int) -> Array:
+    if group.members is not None:
+        sizes: Array = np.unique(np.abs(group.members))
+        if isinstance(group.domain, FloatDomain) and len(sizes) > most:
+            sizes = np.intersect1d(sizes, np.arange(1, most + 1) / 16)
+        sizes = sizes[sizes > 0]
+    elif group.grid is not None:
+        assert group.domain.low is not None and group.domain.high is not None
+        largest = max(abs(group.domain.low), abs(group.domain.high)) * group.grid
+        sizes = np.arange(1, min(int(largest), 16 * most) + 1) / group.grid
+    else:
+        return np.ones(1)
+    return sizes if len(sizes) <= most else sizes[:: -(-len(sizes) // most)]
 
 
 def _bounds(domain: Domain) -> tuple[float, float]:
