@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-9
-STEPS = 400
+STEPS = 2_000
 """Steps after which a climb is given up: it may be going round in circles."""
 
 FIRST_ROWS = 60

@@ -27,6 +27,9 @@ from ermbit_instances.rational import Rational
 Mask = NDArray[np.bool_]
 """Which rays of a table a unit may use."""
 
+NOISE = 1e-6
+"""By which float rows of length 1 are loosened; the exact vertex is computed without it."""
+
 SLACK = 1e-9
 """Relative: how far a float bound has to pass a target for the climb to end before its maximum."""
 
@@ -164,6 +167,9 @@ class LinearProgram:
         scaled = [scaled_floats(row, n) for row, n in zip(self.equations, lengths, strict=True)]
         self._equations = np.array(scaled, dtype=np.float64).reshape(len(scaled), len(pairs))
         self._lengths = lengths
+        # Many rows meet in one point: without noise a climb would turn round there for long.
+        total = 1 + sum(len(table) for table in units.tables)
+        self._noise = NOISE * np.random.default_rng(0).uniform(0.5, 1.0, total)
 
     def solve(self, masks: Sequence[Mask], start: Start | None, target: float) -> Relaxed | None:
         """The relaxation for these rays; ``start`` is a vertex for larger or equal masks."""
@@ -174,7 +180,8 @@ class LinearProgram:
         if isinstance(start, Vertex):
             top = self._climb(masks, rows, start, goal)
         if top is None:
-            first = first_vertex(self._goal, self._low, self._high, self._equations, rows)
+            plain = Rows(rows.matrix, rows.numbers, np.where(rows.numbers == 0, 1.0, 0.0))
+            first = first_vertex(self._goal, self._low, self._high, self._equations, plain)
             if first is None:
                 return None
             top = self._climb(masks, rows, first, goal)
@@ -241,7 +248,7 @@ class LinearProgram:
             numbers.append(chosen + offset)
         width = len(self.target.goals)
         matrix = self._expanded(np.concatenate(parts) if parts else np.zeros((0, width)))
-        rhs = np.zeros(len(matrix))
+        rhs = self._noise[np.concatenate(numbers[1:])] if parts else np.zeros(0)
         if self.budget is not None:
             row = self._weight / np.array([self.high], dtype=np.float64)
             matrix = np.concatenate([row, matrix])
