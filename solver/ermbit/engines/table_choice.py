@@ -125,7 +125,8 @@ class Choice:
         self, loss: GapLoss, incumbents: Incumbents, trees: list[Tree]
     ) -> tuple[Directions, list[Array]] | None:
         """Linear bounds that are tight at the incumbents, with their ends by table."""
-        found = directions(loss, incumbents.gaps(), self.limit, self.parts.reach)
+        nodes = sum(tree.child.size for tree in {id(tree): tree for tree in trees}.values())
+        found = directions(loss, incumbents.gaps(), self.limit, self.parts.reach, nodes)
         if found is None:
             return None
         known: dict[Key, Array] = {}

@@ -24,8 +24,9 @@ from ermbit.engines.table_build import Array
 from ermbit.engines.table_loss import GapLoss
 from ermbit.engines.table_tree import Tree
 
-COUNT = 64
-"""Directions at most."""
+COUNT, LEAST_COUNT, ENDS = 64, 8, 2**24
+"""Directions at most, and so few that their numbers at all nodes are not more than this, but not
+fewer than the second number: on large trees more directions cost more than they save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ class Directions:
         return best
 
 
-def directions(loss: GapLoss, gaps: Sequence[Array], limit: int, reach: int) -> Directions | None:
+def directions(
+    loss: GapLoss, gaps: Sequence[Array], limit: int, reach: int, nodes: int = 1
+) -> Directions | None:
     """Bounds that are tight at given gaps; ``None`` where they would not help or not fit.
 
     Args:
@@ -87,6 +90,7 @@ def directions(loss: GapLoss, gaps: Sequence[Array], limit: int, reach: int) -> 
         limit: largest total that counts: for ``zero_one`` the bound is worth nothing beyond the
             least weight.
         reach: no gap and no part of one exceeds this.
+        nodes: of all trees, for which each direction has a number.
     """
     if loss.largest or not gaps:
         return None
@@ -110,7 +114,8 @@ def directions(loss: GapLoss, gaps: Sequence[Array], limit: int, reach: int) -> 
             signs = np.where(only, signs.reshape(grouped.shape), 0).reshape(drawn.shape)
         drawn = signs
     _, kept = np.unique(drawn, axis=0, return_index=True)
-    drawn = drawn[np.sort(kept)[:COUNT]]
+    count = min(COUNT, max(LEAST_COUNT, ENDS // nodes))
+    drawn = drawn[np.sort(kept)[:count]]
     if loss.cost == "square":
         # |2 ĝ| ≤ 2 reach, and Σ w reach² fits 62 bits with the totals.
         offset = ((drawn // 2) ** 2 * weights).sum(axis=1)

@@ -29,8 +29,8 @@ from ermbit_encodings.finite_form import VALUE_LIMIT, finite_problem
 from ermbit_encodings.integer_form import IntegerForm, integer_bounds, integer_domain
 from ermbit_encodings.problem import Problem
 
-ELEMENT_LIMIT = 2**24
-"""Assignments of one unit times samples: what its table is made from (some 500 MB on the way)."""
+ELEMENT_LIMIT = 2**25
+"""Assignments of one unit times samples: what its table is made from (some 1 GB on the way)."""
 
 PARAMETER_LIMIT, EDGE_LIMIT, UNIT_LIMIT = 200, 20_000, 64
 """Free parameters, edges and units beyond which nothing is estimated."""
