@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import log10
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,7 +34,7 @@ from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
 if TYPE_CHECKING:
-    from ermbit.engines.lifting_outer import OuterWeights, Span
+    from ermbit.engines.lifting_outer import Choice, OuterWeights, Span
     from ermbit.engines.lifting_quadratic import FormSystem
     from ermbit.engines.lifting_rank import Reach
     from ermbit.engines.lifting_relaxation import Relaxation, Relaxed
@@ -45,6 +46,7 @@ EDGE_LIMIT, WORK_LIMIT = 5_000, 400_000
 DOUBLINGS = 400
 """How often the size of a network that approaches an infimum is doubled."""
 
+UNSOLVED = "a linear program could not be solved exactly"
 NOT_REACHED = "the relaxation is not known to be reached by a network"
 OUTSIDE = "what reaches the relaxation lies outside the domains"
 
@@ -56,20 +58,20 @@ class _Prepared:
     Attributes:
         relaxation: of the outputs to affine hulls.
         outer: the free outer weights, if there are any.
-        span: what these reach for chosen inner weights.
+        choice: inner weights that give these a large rank.
         forms: the network as sums of squares, if it is one.
     """
 
     relaxation: Relaxation
     outer: OuterWeights | None
-    span: Span | None
+    choice: Choice | None
     forms: FormSystem | None
 
     @property
     def is_spanned(self) -> bool:
         """The outer weights reach all of the hulls."""
         wanted = tuple(hull.rank for hull in self.relaxation.hulls)
-        return self.span is not None and self.span.ranks == wanted
+        return self.choice is not None and self.choice.ranks == wanted
 
     @property
     def has_all_forms(self) -> bool:
@@ -115,7 +117,7 @@ def _prepare(problem: Problem, seed: int) -> _Prepared | str:
         return f"more than {EDGE_LIMIT} edges"
     if network.edge_count * len(problem.samples.rows) > WORK_LIMIT:
         return "too many edges and samples"
-    from ermbit.engines.lifting_outer import best_span, read_outer_weights
+    from ermbit.engines.lifting_outer import best_choice, read_outer_weights
     from ermbit.engines.lifting_quadratic import form_system, read_quadratic_network
     from ermbit.engines.lifting_relaxation import read_relaxation
 
@@ -123,16 +125,16 @@ def _prepare(problem: Problem, seed: int) -> _Prepared | str:
     if isinstance(relaxation, str):
         return relaxation
     outer = read_outer_weights(network)
-    span = None
+    choice = None
     if not isinstance(outer, str):
         wanted = [hull.rank for hull in relaxation.hulls]
         if all(len(e) >= r for e, r in zip(outer.edges, wanted, strict=True)):
-            span = best_span(network, outer, relaxation.inputs, wanted, seed)
+            choice = best_choice(network, outer, relaxation.inputs, wanted, seed)
     quadratic = read_quadratic_network(network)
     return _Prepared(
         relaxation,
         None if isinstance(outer, str) else outer,
-        span,
+        choice,
         None if isinstance(quadratic, str) else form_system(quadratic, relaxation.inputs),
     )
 
@@ -200,7 +202,7 @@ class _Run:
             if relaxed.loss <= threshold:
                 break
         if relaxed is None:
-            return self._unknown("time limit")
+            return self._unknown(UNSOLVED)
         self.lower = relaxed.lower
         if relaxed.loss <= threshold and self._spanned(relaxed, threshold):
             return self._sat()
@@ -229,7 +231,7 @@ class _Run:
             if self.least is None or relaxed.loss < self.least:
                 self._spanned(relaxed, relaxed.loss)
         if relaxed is None:
-            return self._unknown("time limit")
+            return self._unknown(UNSOLVED)
         reached = None if self.least == self.lower else self._reached(relaxed)
         if reached is not None and reached.status == "attained":
             self._forms(reached, relaxed, relaxed.loss)
@@ -251,6 +253,17 @@ class _Run:
         return Outcome("feasible", self.best, self.lower, reason, self._statistics())
 
     # -- parts
+
+    @cached_property
+    def _span(self) -> Span | None:
+        """What the outer weights reach, exactly."""
+        prepared = self.prepared
+        if prepared.outer is None or prepared.choice is None:
+            return None
+        from ermbit.engines.lifting_outer import span
+
+        network, inputs = self.problem.instance.network, prepared.relaxation.inputs
+        return span(network, prepared.outer, inputs, prepared.choice.inner)
 
     def _steps(self) -> Iterator[Relaxed]:
         from ermbit.engines.lifting_program import Undecided
@@ -295,11 +308,11 @@ class _Run:
 
     def _spanned(self, relaxed: Relaxed, limit: Rational) -> bool:
         """Take θ with the outputs of a relaxed solution, if outer weights reach them."""
-        if self.prepared.span is None or self.prepared.outer is None:
+        if self._span is None or self.prepared.outer is None:
             return False
         from ermbit.engines.lifting_outer import theta_for
 
-        theta = theta_for(self.prepared.outer, self.prepared.span, relaxed.values)
+        theta = theta_for(self.prepared.outer, self._span, relaxed.values)
         return theta is not None and self._offer(theta, limit)
 
     def _forms(self, reached: Reach, relaxed: Relaxed, limit: Rational) -> bool:

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 from gmpy2 import mpq
 
-from ermbit.engines.lifting_linear import Column, Vector, independent, primitive
+from ermbit.engines.lifting_linear import Column, Vector, independent, primitive, shortened
 from ermbit_instances.activation import Activation
 from ermbit_instances.network import Entry, Network, Neuron
 from ermbit_instances.rational import Rational
 
-PRODUCT_LIMIT = 4_000_000
+PRODUCT_LIMIT = 1_000_000
 """Numbers in all products of one neuron."""
 
 BIT_LIMIT = 4_000
@@ -108,6 +108,7 @@ class _Propagation:
             terms = [(Hull(tuple(top), ()), _ONE)]
         constant = [_ZERO] * self.count
         columns: list[Column] = []
+        seen: set[int] = set()
         for hull, value in terms if bias is None else [*terms, bias]:
             if value == 0:
                 continue
@@ -116,7 +117,9 @@ class _Propagation:
                     columns.append(primitive(hull.constant)[0])
             else:
                 constant = [a + value * b for a, b in zip(constant, hull.constant, strict=True)]
-            columns += hull.columns
+            if id(hull) not in seen:
+                seen.add(id(hull))
+                columns += hull.columns
         before = Hull(tuple(constant), self._basis(columns))
         return before if activation.kind == "max" else self._activated(before, activation)
 
@@ -156,8 +159,7 @@ class _Propagation:
         return Hull(tuple(value(p) for p in before.constant), self._basis(found))
 
     def _basis(self, columns: Sequence[Column]) -> tuple[Column, ...]:
-        distinct = {column: None for column in (primitive(c)[0] for c in columns) if any(column)}
-        listed = list(distinct)
+        listed = [c for c in dict.fromkeys(map(shortened, columns)) if any(c)]
         if any(abs(v).bit_length() > BIT_LIMIT for column in listed for v in column):
             raise TooLarge("the numbers are too long")
         if len(listed) < 2:
