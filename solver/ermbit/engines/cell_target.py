@@ -12,6 +12,7 @@ For every λ, loss ≥ Σ λ_i e_i − L*(λ), where L* is the convex conjugate 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lcm
 from typing import Literal
@@ -21,7 +22,8 @@ from gmpy2 import mpq
 from ermbit.engines.cell_network import ConeNetwork
 from ermbit.engines.cell_rays import Basis, basis
 from ermbit_encodings.problem import Problem
-from ermbit_encodings.samples import reduction_unit
+from ermbit_encodings.samples import Sample, reduction_unit, weighted_budget
+from ermbit_instances.loss import Loss
 from ermbit_instances.rational import Rational
 
 Kind = Literal["sum", "max", "squared"]
@@ -57,19 +59,40 @@ class Target:
         return loss * self.divisor
 
 
-def read_target(problem: Problem, network: ConeNetwork) -> Target | str:
-    """The target, or why the loss is not treated."""
-    loss, rows = problem.instance.loss, problem.samples.rows
+def samples_to_be_right(problem: Problem, limit: Rational | None) -> tuple[Sample, ...] | str:
+    """The samples that ``zero_one`` needs to be right for a loss up to the limit, if that is clear.
+
+    Args:
+        limit: γ; ``None`` for minimising.
+    """
+    rows = problem.samples.rows
+    if limit is None:
+        return "the loss is zero_one"
+    budget = weighted_budget(problem.instance, problem.samples, limit)
+    if problem.instance.loss.reduction == "max":
+        return tuple(row for row in rows if row.weight > budget)
+    if any(row.weight <= budget for row in rows):
+        return "some samples may be wrong under zero_one"
+    return rows
+
+
+def read_target(problem: Problem, network: ConeNetwork, rows: Sequence[Sample]) -> Target | str:
+    """The target, or why the loss is not treated.
+
+    ``zero_one`` becomes ``hinge``, which is 0 for some network if and only if all rows can be
+    right: the outputs are homogeneous, so that y·f > 0 everywhere can be scaled to y·f ≥ 1.
+    """
+    loss = problem.instance.loss
     inputs = [row.x for row in rows]
     constants = network.constants(inputs)
     terms = network.terms(inputs)
-    weights = tuple(row.weight for row in rows)
+    weights = tuple(1 if loss.name == "zero_one" else row.weight for row in rows)
     unit = reduction_unit(problem.instance, problem.samples)
-    if loss.name == "zero_one":
-        return "the loss is zero_one"
+    if loss.name == "zero_one" and any(constants):
+        return "zero_one with a fixed part of the output"
     if loss.name == "squared" and loss.reduction == "max":
         return "largest squared loss"
-    if loss.name == "hinge":
+    if loss.is_classification:
         labels = tuple(int(row.y[0]) for row in rows)
         wanted = [1 - label * c for label, c in zip(labels, constants, strict=True)]
         below: tuple[int, ...] = (0,) * len(rows)
@@ -81,7 +104,7 @@ def read_target(problem: Problem, network: ConeNetwork) -> Target | str:
     power = 2 if loss.name == "squared" else 1
     signed = [[v * label for v, label in zip(term, labels, strict=True)] for term in terms]
     return Target(
-        "squared" if loss.name == "squared" else "max" if loss.reduction == "max" else "sum",
+        _kind(loss),
         tuple(int(mpq(v) * scale) for v in wanted),
         labels,
         weights,
@@ -90,3 +113,9 @@ def read_target(problem: Problem, network: ConeNetwork) -> Target | str:
         unit * scale**power,
         basis(signed),
     )
+
+
+def _kind(loss: Loss) -> Kind:
+    if loss.name == "squared":
+        return "squared"
+    return "max" if loss.reduction == "max" and loss.name != "zero_one" else "sum"

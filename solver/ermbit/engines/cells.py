@@ -8,7 +8,7 @@ is reported has been evaluated again from the instance.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import log10
 from typing import TYPE_CHECKING, ClassVar
@@ -28,6 +28,7 @@ from ermbit.engines.engine import (
 )
 from ermbit.verifier.verify import exact_loss
 from ermbit_encodings.problem import Problem
+from ermbit_encodings.samples import Sample
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
@@ -65,7 +66,7 @@ class CellsEngine(Engine):
     summary: ClassVar[str] = "searches cells of real hidden units (one hidden layer, one output)"
 
     def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = _prepare(problem)
+        prepared = _prepare(problem, task)
         if isinstance(prepared, str):
             return Capability(False, False, prepared)
         count = sum(_rays(b) for b in prepared.bases)
@@ -78,19 +79,19 @@ class CellsEngine(Engine):
     def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         if problem.threshold < 0:
             return Outcome("unsat", reason="losses are never negative")
-        prepared = _prepare(problem)
+        prepared = _prepare(problem, "decide")
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
         return _Run(prepared, budget, report).decide(problem.threshold)
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = _prepare(problem)
+        prepared = _prepare(problem, "minimize")
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
         return _Run(prepared, budget, report).minimize()
 
 
-def _prepare(problem: Problem) -> _Prepared | str:
+def _prepare(problem: Problem, task: Task) -> _Prepared | str:
     """Everything the search starts from, or why there is no search."""
     network = read_cone_network(problem.instance.network)
     if isinstance(network, str):
@@ -98,12 +99,18 @@ def _prepare(problem: Problem) -> _Prepared | str:
     if len(problem.instance.data) > SAMPLE_LIMIT:
         return f"more than {SAMPLE_LIMIT} samples"
     from ermbit.engines.cell_rays import basis
-    from ermbit.engines.cell_target import read_target
+    from ermbit.engines.cell_target import read_target, samples_to_be_right
 
-    target = read_target(problem, network)
+    rows: Sequence[Sample] = problem.samples.rows
+    if problem.instance.loss.name == "zero_one":
+        right = samples_to_be_right(problem, problem.threshold if task == "decide" else None)
+        if isinstance(right, str):
+            return right
+        rows = right
+    target = read_target(problem, network, rows)
     if isinstance(target, str):
         return target
-    inputs = [row.x for row in problem.samples.rows]
+    inputs = [row.x for row in rows]
     known: dict[tuple[tuple[Rational, ...], ...], Basis] = {}
     bases = []
     for unit in network.units:
@@ -127,8 +134,10 @@ def _rays(basis: Basis) -> int:
 
 
 def _cost(prepared: _Prepared) -> float:
-    """log10 of the seconds: measured on random data."""
-    return -1.0
+    """log10 of the seconds, as measured on random data (scripts/bench_cells.py)."""
+    rays = [max(2, _rays(prepared.bases[j])) for j in prepared.parts]
+    search = -2.7 + sum(0.6 * log10(count) - 0.4 for count in rays)
+    return max(-2.0, search)
 
 
 class _Done(Exception):
@@ -151,7 +160,8 @@ class _Run:
 
     def decide(self, threshold: Rational) -> Outcome:
         """Is there a network of a loss up to the threshold?"""
-        limit = self.prepared.target.total(threshold)
+        is_counted = self.prepared.problem.instance.loss.name == "zero_one"
+        limit = mpq(0) if is_counted else self.prepared.target.total(threshold)
 
         def found(network: Network) -> Rational:
             values, loss = self._evaluated(network)
@@ -257,11 +267,13 @@ class _Run:
         """θ of a network, and its loss by the definition."""
         prepared = self.prepared
         terms = len(prepared.network.free) + len(prepared.network.neurons)
-        free = prepared.target.free.weights(network.free, terms)
+        # Under ``zero_one`` everything is homogeneous: y·f ≥ 1 becomes y·f ≥ the margin.
+        factor = max(mpq(1), prepared.problem.instance.loss.margin)
+        free = prepared.target.free.weights([factor * c for c in network.free], terms)
         units = [(unit.signs[0], (mpq(0),) * len(unit.columns)) for unit in prepared.network.units]
         for j, (sign, u) in zip(prepared.parts, network.units, strict=True):
             width = len(prepared.network.units[j].columns)
-            units[j] = (sign, prepared.bases[j].weights(u, width))
+            units[j] = (sign, prepared.bases[j].weights([factor * v for v in u], width))
         values = prepared.network.theta(free, units)
         loss, _ = exact_loss(prepared.problem.instance, values)
         if not isinstance(loss, mpq):
