@@ -34,6 +34,12 @@ def primitive(vector: Iterable[Rational]) -> tuple[Column, Rational]:
     return tuple(v // down for v in integers), mpq(down, up)
 
 
+def shortened(column: Sequence[int]) -> Column:
+    """The same integers without a common divisor."""
+    divisor = gcd(*column)
+    return tuple(v // divisor for v in column) if divisor > 1 else tuple(column)
+
+
 def independent(columns: Sequence[Sequence[int]]) -> list[int]:
     """Positions of columns that are a basis of the span of all, the earliest possible ones.
 

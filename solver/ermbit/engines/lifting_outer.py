@@ -4,7 +4,7 @@ An *outer* parameter is real (or rational), sits on one edge into an output and 
 others are fixed, every output is a vector plus free multiples of columns. For almost all choices of
 the others the columns have the largest rank there is; if it equals that of the hull, all of the
 hull is reached. Small values are tried at random: what counts is the rank that they are found to
-have.
+have. Residues modulo a prime find it quickly: a rank modulo a prime is never too large.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+import numpy as np
+from flint import nmod_mat
 from gmpy2 import mpq
 
 from ermbit.engines.lifting_hull import Hull, reached
@@ -21,8 +23,11 @@ from ermbit_instances.domain import Domain, RealDomain
 from ermbit_instances.network import Entry, Network
 from ermbit_instances.rational import Rational
 
-ATTEMPTS = ((1, 4), (2, 4), (6, 3), (60, 3))
+ATTEMPTS = ((1, 3), (2, 3), (6, 3), (60, 2), (10_000, 2))
 """Ranges of random inner values, and how often each is tried."""
+
+PRIME = 2**31 - 1
+"""For ranks by residues: products of two fit an int64."""
 
 LISTED = 256
 """Values of a finite domain that are drawn from."""
@@ -109,27 +114,93 @@ def is_continuous(domain: Domain) -> bool:
     return isinstance(domain, RealDomain) or domain.canonical()["domain"] == "rational"
 
 
-def best_span(
+@dataclass(frozen=True)
+class Choice:
+    """Values of all parameters that are not outer, and a bound from below on the ranks they give.
+
+    The ranks are those modulo a prime: true ones are at least as large.
+    """
+
+    inner: Mapping[int, Rational]
+    ranks: tuple[int, ...]
+
+
+def best_choice(
     network: Network,
     outer: OuterWeights,
     inputs: Sequence[Vector],
     wanted: Sequence[int],
     seed: int,
-) -> Span:
+) -> Choice:
     """Inner values whose columns have a large rank; ``wanted`` ranks are enough."""
     rng = Random(seed)
-    best: Span | None = None
+    best: Choice | None = None
     free = [p for p in range(network.parameter_count) if p not in outer.parameters]
     for size, times in ATTEMPTS:
         for _ in range(times):
             inner = {p: draw(network.parameters[p].domain, size, rng) for p in free}
-            found = span(network, outer, inputs, inner)
+            found = Choice(inner, residual_ranks(network, outer, inputs, inner))
             if best is None or sum(found.ranks) > sum(best.ranks):
                 best = found
-            if all(a >= b for a, b in zip(best.ranks, wanted, strict=True)) or not free:
+            if not free or all(a >= b for a, b in zip(best.ranks, wanted, strict=True)):
                 return best
     assert best is not None
     return best
+
+
+def residual_ranks(
+    network: Network,
+    outer: OuterWeights,
+    inputs: Sequence[Vector],
+    inner: Mapping[int, Rational],
+) -> tuple[int, ...]:
+    """Ranks of the columns that the outer parameters multiply, modulo a prime.
+
+    0 where a denominator is divisible by it.
+    """
+    neurons = reached(network)
+    if any(n.activation.kind != "polynomial" and not n.activation.is_affine for n in neurons):
+        return span(network, outer, inputs, inner).ranks
+    count = len(inputs)
+    one = np.ones(count, dtype=np.int64)
+    try:
+        known = {
+            k: np.array([_residue(row[k]) for row in inputs], dtype=np.int64)
+            for k in range(network.input_count)
+        }
+        for neuron in neurons:
+            total = np.zeros(count, dtype=np.int64)
+            pairs = [(known[s], e) for s, e in zip(neuron.sources, neuron.weights, strict=True)]
+            if neuron.bias is not None:
+                pairs.append((one, neuron.bias))
+            for vector, entry in pairs:
+                value = entry.value
+                if entry.parameter is not None:
+                    value = entry.scale * inner.get(entry.parameter, _ZERO)
+                total = (total + _residue(value) * vector) % PRIME
+            activation = neuron.activation
+            coefficients = activation.coefficients or (
+                activation.intercepts[0],
+                activation.slopes[0],
+            )
+            result = np.zeros(count, dtype=np.int64)
+            for c in reversed(coefficients):
+                result = (result * total + _residue(c)) % PRIME
+            known[neuron.node] = result
+    except ZeroDivisionError:
+        return (0,) * len(network.outputs)
+    ranks = []
+    for edges in outer.edges:
+        rows = [(one if source < 0 else known[source]).tolist() for _, _, source in edges]
+        entries = [v for row in rows for v in row]
+        ranks.append(int(nmod_mat(len(rows), count, entries, PRIME).rank()) if rows else 0)
+    return tuple(ranks)
+
+
+def _residue(value: Rational) -> int:
+    if value.denominator == 1:
+        return int(value.numerator % PRIME)
+    return int(value.numerator) * pow(int(value.denominator), -1, PRIME) % PRIME
 
 
 def draw(domain: Domain, size: int, rng: Random) -> Rational:
