@@ -147,7 +147,7 @@ def _cost(prepared: _Prepared) -> float:
         kinds[kind] = kinds.get(kind, 0) + 1
     choices = sum(log10(group.raw) for group in groups)
     choices -= sum(lgamma(count + 1) / log(10) for count in kinds.values())
-    steady = 0.05 + 1e-6 * samples * sum(group.raw for group in groups)
+    steady = 0.12 + 1e-6 * samples * sum(group.raw for group in groups)
     tuple_seconds = 2e-8 * edges * (1 + samples / 10)
     return max(log10(steady), EXPONENT * choices + log10(tuple_seconds))
 
