@@ -30,6 +30,9 @@ PATIENCE = 7
 TRIES, FAILURES = 4, 6
 """Dives from one solution, and weights that may fail in one dive."""
 
+SHARE = 24
+"""Of so many weights that are open one is fixed at a time."""
+
 NOISE = 0.1
 """How much worse than the closest a weight may be that is fixed next: no two dives are the same."""
 
@@ -42,12 +45,12 @@ Offer: TypeAlias = Callable[[Array], None]
 
 @dataclass
 class _Fixing:
-    """One weight that was fixed: what there was before, and where it went."""
+    """Weights that were fixed together: what there was before, and where they went."""
 
     theta: Array
     free: Array
-    parameter: int
-    member: float
+    parameters: Array
+    members: Array
     again: bool = False
 
 
@@ -196,8 +199,9 @@ class Dives:
         # Of simple rationals those with larger denominators come later.
         rounded = self.values.nearest(theta, 0.25 * 0.2 ** (TRIES - 1 - dive.tries))
         off = np.abs(rounded - theta) + NOISE * self.rng.random(len(theta))
-        p = int(open_ones[off[open_ones].argmin()])
-        dive.fixings.append(_Fixing(theta, free, p, float(rounded[p])))
+        count = max(1, len(open_ones) // SHARE)
+        closest = open_ones[np.argsort(off[open_ones])[:count]]
+        dive.fixings.append(_Fixing(theta, free, closest, rounded[closest]))
         self._fix(slot, dive.fixings[-1])
         return True
 
@@ -210,28 +214,31 @@ class Dives:
             return False
         dive.failures += 1
         while dive.fixings and dive.failures <= FAILURES:
-            last = dive.fixings[-1]
-            other = self._second(last)
-            if other is not None:
-                last.again, last.member = True, other
-                self._fix(slot, last)
+            if self._retry(dive.fixings[-1]):
+                self._fix(slot, dive.fixings[-1])
                 return True
             dive.fixings.pop()
         return self._dive(slot, dive)
 
-    def _second(self, fixing: _Fixing) -> float | None:
-        """The member on the other side of the trained value, if it has not been tried."""
+    def _retry(self, fixing: _Fixing) -> bool:
+        """Change a fixing that failed: half of the weights, or one to the other side; or not."""
+        if len(fixing.parameters) > 1:
+            half = len(fixing.parameters) // 2
+            fixing.parameters, fixing.members = fixing.parameters[:half], fixing.members[:half]
+            return True
         if fixing.again:
-            return None
-        value, p = fixing.theta[fixing.parameter], fixing.parameter
+            return False
+        p, member = int(fixing.parameters[0]), float(fixing.members[0])
+        value = fixing.theta[p]
         # Mirrored at the value and a little beyond, the first member lies closest to the second.
-        beyond = np.sign(value - fixing.member) * 0.5 / self.values.density[p]
-        mirrored = np.array([2 * value - fixing.member + beyond])
-        other = float(self.values.nearest_of(p, mirrored)[0])
-        return None if other == fixing.member else other
+        beyond = np.sign(value - member) * 0.5 / self.values.density[p]
+        mirrored = np.array([2 * value - member + beyond])
+        other = self.values.nearest_of(p, mirrored)
+        fixing.again, fixing.members = True, other
+        return bool(other[0] != member)
 
     def _fix(self, slot: int, fixing: _Fixing) -> None:
         moved, rest = fixing.theta.copy(), fixing.free.copy()
-        moved[fixing.parameter], rest[fixing.parameter] = fixing.member, False
+        moved[fixing.parameters], rest[fixing.parameters] = fixing.members, False
         self.pool.put(np.array([slot]), moved[None], rest[None])
         self.pool.damping[slot] = 1e-4

@@ -38,6 +38,9 @@ EQUATIONS = 1500
 COPIES, STATES = (16, 96), 16
 """Descents and assignments side by side, where they are small enough."""
 
+CLASSES_SHARE = 6.0
+"""Share of annealing for classes, against 1 for least squares."""
+
 PRECISIONS = (4, 10, 20, 40)
 """Bits after the point to which real parameters are rounded, one attempt each."""
 
@@ -124,25 +127,31 @@ class Run:
                     self.best.offer(plain)
             self._take_turns(self._workers())
 
-    def _take_turns(self, workers: Sequence[Iterator[None]]) -> None:
-        """The worker that has had the least time goes on."""
+    def _take_turns(self, workers: Sequence[tuple[float, Iterator[None]]]) -> None:
+        """The worker that has had the least time for its share goes on."""
         used = [0.0] * len(workers)
         while workers and not self.expired:
             at = used.index(min(used))
+            share, worker = workers[at]
             start = time.process_time()
-            next(workers[at])
+            next(worker)
             # The clock may be too coarse for a single step.
-            used[at] += max(time.process_time() - start, 1e-5)
+            used[at] += max(time.process_time() - start, 1e-5) / share
 
-    def _workers(self) -> list[Iterator[None]]:
+    def _workers(self) -> list[tuple[float, Iterator[None]]]:
+        """Whatever can be done for the problem, with shares of the time."""
         workers = []
-        if trainable(self.problem) is None:
-            workers.append(self._training(exact=True))
-            if self.agnostic:
-                workers.append(self._training(exact=False))
         form = annealable(self.problem)
-        if form is not None:
-            workers.append(self._annealing(form))
+        # Classes leave room around a solution, which annealing finds far sooner.
+        classes = self.problem.instance.loss.is_classification
+        if form is not None and classes:
+            workers.append((CLASSES_SHARE, self._annealing(form)))
+        if trainable(self.problem) is None:
+            workers.append((1.0, self._training(exact=True)))
+            if self.agnostic:
+                workers.append((1.0, self._training(exact=False)))
+        if form is not None and not classes:
+            workers.append((1.0, self._annealing(form)))
         return workers
 
     def _training(self, *, exact: bool) -> Iterator[None]:
