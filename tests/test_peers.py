@@ -239,7 +239,7 @@ def test_table_counts_and_ratio() -> None:
         record("z3", "timeout", seconds=10.0),
     ]
     text = tables.report(rows)
-    assert "| f | 1 | 1 / 1 | 0 / 20 | 0 / 20 | 20 |" in text
+    assert "| f | 1 | 1/1, 1 | 0/1, 20 | 0/1, 20 | 20 |" in text
 
 
 def test_a_late_process_is_stopped_with_its_children(tmp_path: Path) -> None:

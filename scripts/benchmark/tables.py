@@ -62,7 +62,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def family_table(scores: Scores) -> str:
-    """Per family and solver: solved, and mean PAR-2 seconds."""
+    """Per family and solver: solved of those that were run, and mean PAR-2 seconds."""
     families = list(dict.fromkeys(scores.families.values()))
     rows = []
     for family in [*families, "all"]:
@@ -75,7 +75,7 @@ def family_table(scores: Scores) -> str:
                 continue
             count = sum(solver in scores.solved[i] for i in known)
             par = sum(scores.seconds[i][solver] for i in known) / len(known)
-            cells.append(f"{count} / {par:.3g}")
+            cells.append(f"{count}/{len(known)}, {par:.3g}")
         cells += [ratio(scores, members, s) for s in scores.ours] if scores.peers else []
         rows.append(cells)
     ratios = [f"{BEST} : {s}" for s in scores.ours] if scores.peers else []
@@ -132,7 +132,7 @@ def report(records: Sequence[Record], details: bool = False) -> str:
     parts = []
     if scores.wrong:
         parts.append("**Wrong answers**\n\n" + "\n".join(f"- {a}" for a in alerts(scores)))
-    parts.append(f"Solved / mean PAR-2 seconds; limit {words}.\n\n{family_table(scores)}")
+    parts.append(f"Solved of run, mean PAR-2 seconds; limit {words}.\n\n{family_table(scores)}")
     behind = slow(scores)
     if behind and scores.ours:
         parts.append(f"Unsolved by {OURS}, or slower than a peer:\n\n{case_table(scores, behind)}")

@@ -124,12 +124,14 @@ def _solver(builder: Builder, backend: str, task: str) -> Any:
 def _check(
     solver: Any, backend: str, deadline: float, assumptions: Sequence[Any] = ()
 ) -> str:
-    """``sat``, ``unsat`` or ``unknown``; cvc5 is stopped from outside if it takes too long."""
+    """``sat``, ``unsat`` or ``unknown``."""
     left = deadline - time.monotonic()
     if left < 0.05:
         return "unknown"
     if backend == "z3":
         solver.set("timeout", max(1, int(left * 1000)))
+    else:
+        solver.setOption("tlimit-per", str(max(1, int(left * 1000))))
     return str(solver.check(*assumptions))
 
 

@@ -29,6 +29,9 @@ from peers.question import (
 SHORT = 64
 """In integer arithmetic, domains of up to this many values are multiplied case by case."""
 
+MOST_SQUARES = 200
+"""In integer arithmetic, a pre-activation of at most this width is squared case by case."""
+
 MOST_CHORDS = 400
 """A residual with more integer values than this is squared by a product."""
 
@@ -256,7 +259,7 @@ class Builder:
         """term²; in integers of few values case by case, so that all stays linear."""
         side = self.new()
         self.assertions.append(side == term)
-        if self.theory == "integer" and ends is not None and ends[1] - ends[0] < SHORT:
+        if self.theory == "integer" and ends is not None and ends[1] - ends[0] <= MOST_SQUARES:
             result = self.new()
             self.assertions += [
                 self.s.Implies(side == self.constant(v), result == self.constant(v * v))
