@@ -9,6 +9,7 @@ recomputed by the plain integer evaluation.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import lgamma, log, log10
@@ -141,15 +142,18 @@ def _cost(prepared: _Prepared) -> float:
     form, groups = prepared.form, prepared.groups
     samples = len(form.inputs) * len(form.outputs)
     edges = sum(len(neuron.terms) + 2 for neuron in form.neurons)
-    kinds: dict[tuple[bool, bool, int], int] = {}
-    for group in groups:
-        kind = (group.table, group.scaled, group.raw)
-        kinds[kind] = kinds.get(kind, 0) + 1
-    choices = sum(log10(group.raw) for group in groups)
-    choices -= sum(lgamma(count + 1) / log(10) for count in kinds.values())
+    # Neurons of equal numbers of choices are presumably interchangeable: multisets.
+    neurons = Counter((g.table, g.scaled, g.raw) for g in groups if g.neuron >= 0)
+    choices = sum(log10(g.raw) for g in groups if g.neuron < 0)
+    choices += sum(_multisets(raw, count) for (_, _, raw), count in neurons.items())
     steady = 0.12 + 1e-6 * samples * sum(group.raw for group in groups)
     tuple_seconds = 2e-8 * edges * (1 + samples / 10)
     return max(log10(steady), EXPONENT * choices + log10(tuple_seconds))
+
+
+def _multisets(kinds: int, size: int) -> float:
+    """log10 of the number of multisets."""
+    return (lgamma(kinds + size) - lgamma(kinds) - lgamma(size + 1)) / log(10)
 
 
 class _Search:
