@@ -31,9 +31,10 @@ PATIENCE = 300.0
 FINITE_ENGINES = tuple(
     name
     for name in NAMES
-    if name not in ("halfspaces", "hitting_sets", "cells", "lifting", "training")
+    if name not in ("two_layers", "halfspaces", "hitting_sets", "cells", "lifting", "training")
 )
-"""The engines that answer all questions about finite domains: ``training`` only finds."""
+"""The engines that answer all questions about finite domains: ``training`` only finds, and
+``two_layers`` is for one shape of networks."""
 
 
 class Size(NamedTuple):
@@ -57,6 +58,7 @@ SIZES: Mapping[str, Size] = {
     "tables": Size(10_000, 10_000),
     # As tables; intervals see little of activations that are not monotone.
     "deep_tables": Size(2_000, 1_000),
+    "two_layers": Size(10_000, 10_000),
     # For real parameters only: never complete for finite domains.
     "halfspaces": Size(10_000, 10_000),
     "hitting_sets": Size(10_000, 10_000),

@@ -11,6 +11,7 @@ _ENGINES: dict[str, str] = {
     "exhaustive": "ermbit.engines.exhaustive:ExhaustiveEngine",
     "tables": "ermbit.engines.tables:TablesEngine",
     "deep_tables": "ermbit.engines.deep_tables:DeepTablesEngine",
+    "two_layers": "ermbit.engines.two_layers:TwoLayersEngine",
     "halfspaces": "ermbit.engines.halfspaces:HalfspacesEngine",
     "hitting_sets": "ermbit.engines.hitting_sets:HittingSetsEngine",
     "cells": "ermbit.engines.cells:CellsEngine",

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from math import inf, log10
 from typing import Any
 
+from ermbit.engines.choice_bits import choice_cost
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
 from ermbit.engines.threshold_search import minimize_by_thresholds
 from ermbit_encodings.circuit import FALSE
@@ -53,10 +54,7 @@ class SatEngine(Engine):
             return Capability(
                 False, False, f"about {clauses:.0e} clauses, past the limit of {CLAUSE_LIMIT:.0e}"
             )
-        bits = 0.0
-        for parameter in problem.instance.network.parameters:
-            bits += (parameter.domain.size or 1).bit_length()
-        cost = log10(max(clauses, 10.0)) - 5.0 + 0.03 * bits
+        cost = log10(max(clauses, 10.0)) - 5.0 + choice_cost(problem, task)
         return Capability(True, True, f"finite domains, about {clauses:.0f} clauses", cost)
 
     def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:

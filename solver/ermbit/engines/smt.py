@@ -7,6 +7,7 @@ with one output, networks of steps. The solver decides over exact rationals thro
 
 from __future__ import annotations
 
+from ermbit.engines.choice_bits import choice_cost
 from ermbit.engines.descent import Descent
 from ermbit.engines.engine import (
     Budget,
@@ -43,7 +44,7 @@ class SmtEngine(Engine):
         obstacle = linearity_obstacle(relaxed, products=False)
         if obstacle is not None:
             return Capability(False, False, f"not linear: {obstacle}")
-        cost = -0.7 + size**0.5 / 20
+        cost = -0.7 + size**0.5 / 20 + choice_cost(problem, task)
         if not plain:
             return Capability(
                 True, False, "real relaxation of large domains: unsat carries over", cost

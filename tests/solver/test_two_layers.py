@@ -1,0 +1,146 @@
+"""The `two_layers` engine against the reference and the other engines for finite domains."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference
+from engine_checks import decide, least, problem_of
+from ermbit.engines import two_layer_kernel as kernel
+from ermbit.engines.registry import engine
+from random_instances import CLASSIFICATION, LOSSES, REDUCTIONS
+from reference import Document
+
+HAIR = Fraction(1, 10**9)
+ACTIVATIONS: tuple[Any, ...] = (
+    "relu",
+    "abs",
+    "step",
+    "sign",
+    {"name": "leaky_relu", "slope": "1/2"},
+    {"name": "clip", "low": -1, "high": 2},
+)
+
+
+def document(rng: random.Random, **fixed: Any) -> Document:
+    """Two hidden layers of two units whose parameters have at most 2,048 assignments."""
+    inputs = rng.choice((1, 2))
+    loss = fixed.get("loss", "absolute")
+    count = rng.randint(1, 5)
+    x = [[rng.randint(-3, 3) for _ in range(inputs)] for _ in range(count)]
+    if rng.random() < 0.3:
+        x.append(list(x[0]))
+    values = (-1, 1) if loss in CLASSIFICATION else (-3, -1, 0, 1, 2, "1/2")
+    y = [[rng.choice(values)] for _ in x]
+    first = {"units": rng.choice((1, 2)), "activation": rng.choice(ACTIVATIONS)}
+    second = {"units": 2, "activation": rng.choice(ACTIVATIONS)}
+    output = {"units": 1, "activation": "identity"}
+    first["bias"] = rng.random() < 0.3
+    second["bias"] = rng.random() < 0.5 and not first["bias"]
+    output["bias"] = rng.random() < 0.5
+    if rng.random() < 0.3:
+        output["biases"] = ["1/2"]
+        output["bias"] = True
+    if rng.random() < 0.2:
+        first["activation"] = "square"
+    values_of = rng.choice(([-1, 1], [0, 1], ["-1/2", 1], [-1, 2]))
+    network = {"inputs": inputs, "layers": [first, second, output]}
+    doc: Document = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": network,
+        "weights": {"domain": "finite", "values": values_of},
+        "data": {"x": x, "y": y},
+        "loss": {"name": loss, "reduction": fixed.get("reduction", "sum")},
+        "threshold": 0,
+    }
+    if rng.random() < 0.3:
+        doc["data"]["sample_weights"] = [rng.choice((1, 2, "1/2")) for _ in x]
+    if first["units"] == 2 and rng.random() < 0.3:
+        first["mask"] = [[1] * inputs, [1] + [0] * (inputs - 1)]
+    return doc
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_against_the_reference(loss: str, reduction: str) -> None:
+    for number in range(8):
+        rng = random.Random(f"two layers {loss} {reduction} {number}")
+        doc = document(rng, loss=loss, reduction=reduction)
+        minimum = reference.minimum(doc)[0]
+        assert engine("two_layers").capability(problem_of(doc), "minimize").complete, doc
+        assert least("two_layers", doc) == ("optimal", minimum), doc
+        assert decide("two_layers", doc, minimum).status == "sat", doc
+        assert decide("two_layers", doc, minimum - HAIR).status == "unsat", doc
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_against_exhaustive_search_on_larger_domains(seed: int) -> None:
+    rng = random.Random(f"two layers large {seed}")
+    x = [[rng.randint(-4, 4)] for _ in range(5)]
+    y = [[rng.randint(-5, 5)] for _ in x]
+    layers = [
+        {"units": 2, "activation": "relu"},
+        {"units": 2, "activation": "relu", "bias": seed > 0},
+        {"units": 1, "activation": "identity"},
+    ]
+    doc: Document = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": {"inputs": 1, "layers": layers},
+        "weights": {"domain": "integer", "low": -1, "high": 1},
+        "data": {"x": x, "y": y},
+        "loss": {"name": rng.choice(("absolute", "squared")), "reduction": "sum"},
+        "threshold": 0,
+    }
+    assert least("two_layers", doc) == least("deep_tables", doc)
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        ([2], "two hidden layers"),
+        ([2, 3], "two units"),
+        ([2, 2, 2], "two hidden layers"),
+    ],
+)
+def test_what_it_refuses(layers: list[int], reason: str) -> None:
+    doc = document(random.Random("refused"))
+    hidden = [{"units": n, "activation": "relu"} for n in layers]
+    doc["network"]["layers"] = [*hidden, {"units": 1, "activation": "identity"}]
+    said = engine("two_layers").capability(problem_of(doc), "decide")
+    assert not said.applicable and reason in said.reason
+
+
+def test_units_with_different_domains_are_refused() -> None:
+    doc = document(random.Random("refused"))
+    hidden = [{"units": 2, "activation": "relu"}, {"units": 2, "activation": "relu"}]
+    doc["network"]["layers"] = [*hidden, {"units": 1, "activation": "identity"}]
+    doc["weights"]["parameters"] = {"W3[0,1]": {"domain": "finite", "values": [3]}}
+    said = engine("two_layers").capability(problem_of(doc), "decide")
+    assert not said.applicable and "differ" in said.reason
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 40),
+    st.sampled_from((kernel.LINEAR, kernel.SQUARE)),
+    st.booleans(),
+)
+def test_windows_hold_all_that_is_good_enough(
+    best: int, count: int, cost: int, largest: bool
+) -> None:
+    """Gaps as equal as possible have the largest sum of sizes for their loss."""
+    reach = int(kernel.window(np.int64(best), np.int64(count), cost, largest))
+    size = best if largest else best // count
+    if cost == kernel.SQUARE:
+        size = int(np.sqrt(size))
+        size -= size * size > (best if largest else best // count)
+    assert size * count <= reach
