@@ -8,6 +8,7 @@ may be algebraic and are then verified as such, after an attempt to find rationa
 from __future__ import annotations
 
 from ermbit.engines.descent import Descent
+from ermbit.engines.choice_bits import choice_cost
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
 from ermbit.engines.mixed_search import MixedSolver, search
 from ermbit.engines.rounding import rational_nearby
@@ -37,7 +38,7 @@ class NraEngine(Engine):
         obstacle = linearity_obstacle(relaxed, products=True)
         if obstacle is not None:
             return Capability(False, False, obstacle)
-        cost = 0.3 + size**0.5 / 10
+        cost = 0.3 + size**0.5 / 10 + choice_cost(problem, task)
         if relaxed is not problem and task == "decide":
             return Capability(True, True, "real relaxation, refined to the finite domains", cost)
         if task == "minimize" and problem.integer is None:
