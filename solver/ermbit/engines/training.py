@@ -26,8 +26,8 @@ from ermbit.engines.engine import (
 from ermbit.engines.training_run import Run, annealable, trainable
 from ermbit_encodings.problem import Problem
 
-WORK_LIMIT = 20_000_000
-"""Edges times samples of one evaluation beyond which nothing is tried."""
+WORK_LIMIT = 4_000_000
+"""Edges times samples beyond which nothing is tried: an exact evaluation takes seconds."""
 
 PARAMETER_LIMIT = 20_000
 """Free parameters beyond which nothing is tried."""

@@ -214,7 +214,9 @@ class Annealing:
     ) -> Array:
         states = len(energy)
         samples = self.network.x.shape[0]
-        most = max(8, MOVES // (states * samples * max(1, self.network.outputs.size)))
+        later = [b.last - b.first for b in self.network.blocks[unit.block + 1 :]]
+        width = max([*later, self.network.outputs.size])
+        most = max(8, MOVES // (states * samples * width))
         entries, changes = [], []
         for k, p in enumerate(unit.parameters):
             values = self._choices(int(p), bench.theta[:, p])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gmpy2 import mpq
 
+from ermbit.verifier.evaluation.arithmetic import OutOfTime
 from ermbit.verifier.evaluation.evaluate import evaluate_sample
 from ermbit.verifier.verify import exact_loss
 from ermbit_encodings.problem import Problem
@@ -14,14 +15,25 @@ from ermbit_instances.network import Network
 from ermbit_instances.rational import Rational, simplest_between
 
 
-def checked_loss(problem: Problem, values: Sequence[Rational]) -> Rational | None:
-    """L(θ), exactly; ``None`` if a value lies outside its domain."""
+def checked_loss(
+    problem: Problem, values: Sequence[Rational], deadline: float | None = None
+) -> Rational | None:
+    """L(θ), exactly; ``None`` if a value lies outside its domain, or the time is over.
+
+    Args:
+        problem: the problem.
+        values: θ.
+        deadline: by the monotonic clock, in seconds.
+    """
     parameters = problem.instance.network.parameters
     if not all(v in p.domain for v, p in zip(values, parameters, strict=True)):
         return None
     form = problem.integer
     if form is None:
-        loss: Value = exact_loss(problem.instance, tuple(values))[0]
+        try:
+            loss: Value = exact_loss(problem.instance, tuple(values), deadline)[0]
+        except OutOfTime:
+            return None
         assert isinstance(loss, mpq)
         return loss
     numbers = [int((v * q).numerator) for v, q in zip(values, form.grids, strict=True)]

@@ -38,6 +38,9 @@ EQUATIONS = 1500
 COPIES, STATES = (16, 96), 16
 """Descents and assignments side by side, where they are small enough."""
 
+GLANCE = 8
+"""Steps of all descents between two looks at the best one on its way."""
+
 CLASSES_SHARE = 6.0
 """Share of annealing for classes, against 1 for least squares."""
 
@@ -56,11 +59,13 @@ class Best:
     Attributes:
         threshold: what is good enough.
         report: told of every better one.
+        deadline: of the run.
     """
 
     problem: Problem
     threshold: Rational
     report: Report
+    deadline: float | None = None
     values: tuple[Rational, ...] | None = None
     loss: Rational | None = None
     seen: set[tuple[Rational, ...]] = field(default_factory=set)
@@ -77,7 +82,7 @@ class Best:
         if len(self.seen) < 10_000:
             self.seen.add(values)
         self.checked += 1
-        loss = checked_loss(self.problem, values)
+        loss = checked_loss(self.problem, values, self.deadline)
         if loss is None or (self.loss is not None and loss >= self.loss):
             return
         self.values, self.loss = values, loss
@@ -100,7 +105,7 @@ class Run:
         self, problem: Problem, threshold: Rational, budget: Budget, report: Report, agnostic: bool
     ) -> None:
         self.problem, self.budget, self.agnostic = problem, budget, agnostic
-        self.best = Best(problem, threshold, report)
+        self.best = Best(problem, threshold, report, budget.deadline)
         network = problem.instance.network
         self.network = network
         self.values = Values([p.domain for p in network.parameters])
@@ -174,9 +179,16 @@ class Run:
             self.last,
         )
         self.statistics["exact" if exact else "agnostic"] = dives.statistics
+        least = np.inf
         while True:
             dives.step()
             yield
+            # A long descent is worth looking at before it ends.
+            slot = int(dives.pool.loss.argmin())
+            loss = float(dives.pool.loss[slot])
+            if self.agnostic and dives.pool.steps % GLANCE == 0 and loss < 0.9 * least:
+                least = loss
+                self._offer_end(dives.pool.theta[slot].copy(), loss, PRECISIONS[-1:])
 
     def _offer(self, theta: Array) -> None:
         """A trained network with its weights on the grid, or close to it."""
@@ -189,12 +201,12 @@ class Run:
                 self.best.offer(solved)
         self.best.offer(values)
 
-    def _offer_end(self, theta: Array, loss: float) -> None:
+    def _offer_end(self, theta: Array, loss: float, precisions: Sequence[int] = PRECISIONS) -> None:
         """Where a descent has ended: rounded, and kept for the annealing."""
         if not self.agnostic and loss > 0:
             return
         if self.values.simple.any():
-            for precision in PRECISIONS:
+            for precision in precisions:
                 values = self.values.exact(theta, precision)
                 if values is not None:
                     self.best.offer(values)
