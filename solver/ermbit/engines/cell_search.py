@@ -19,15 +19,14 @@ from typing import Any
 
 import numpy as np
 from gmpy2 import mpq
-from numpy.typing import NDArray
 
 from ermbit.engines.cell_ascent import Floats
+from ermbit.engines.cell_descent import Ground
 from ermbit.engines.cell_program import (
     Combination,
     LinearProgram,
     Mask,
     Program,
-    Relaxed,
     Start,
     Units,
 )
@@ -37,18 +36,14 @@ from ermbit.engines.cell_target import Target
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
-TINY = 1e-9
-"""Mixtures (relative to the goals) that count as none."""
-
 NODE_LIMIT = 400_000
 """Open nodes beyond which the search goes into depth."""
 
-DIVES = 64
-"""After so many nodes a dive from the best one looks for a better network."""
+STARTS = 5
+"""Descents from random directions for every choice of signs."""
 
-
-class Stop(Exception):
-    """The search need not go on, or may not."""
+WANDER = 64
+"""After so many nodes there are further descents, whatever the node looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +81,7 @@ class CellSearch:
         check: called at every node; ends the search by raising.
         limit: totals from here on are of no interest (with ``strict``, from just above here).
         strict: a node of bound ``limit`` itself still matters.
+        seed: of the directions that descents start from.
     """
 
     target: Target
@@ -96,13 +92,20 @@ class CellSearch:
     check: Callable[[], None]
     limit: Rational
     strict: bool
+    seed: int = 0
+    roots: list[Start | None] = field(default_factory=list)
     programs: list[Program] = field(default_factory=list)
     open: list[tuple[Rational, int, _Node]] = field(default_factory=list)
     deep: list[_Node] = field(default_factory=list)
     nodes: int = 0
+    wandered: int = 0
     uncertified: int = 0
     settled: int = 0
     _ticks: int = 0
+
+    @property
+    def ground(self) -> Ground:
+        return Ground(self.target, self.tables)
 
     def run(self) -> None:
         """Search until every node is ruled out."""
@@ -111,7 +114,7 @@ class CellSearch:
         for signs in self._sign_choices():
             kind: Any = SquaredProgram if self.target.kind == "squared" else LinearProgram
             self.programs.append(kind(self.target, units, signs))
-            self._visit(len(self.programs) - 1, whole, None, mpq(0), dive=True)
+            self._first(whole)
         lowest = mpq(-1)
         while self.open or self.deep:
             self.check()
@@ -124,6 +127,33 @@ class CellSearch:
                     self.raised(bound)
             if self._matters(node.bound):
                 self._cut(node)
+
+    def _first(self, whole: tuple[Mask, ...]) -> None:
+        """Visit the root of the newest program, after descents from random directions."""
+        index = len(self.programs) - 1
+        relaxed = self.programs[index].solve(whole, None, np.inf)
+        self.roots.append(None if relaxed is None else relaxed.start)
+        for _ in range(STARTS):
+            self._wander(index)
+        self._visit(index, whole, self.roots[index], mpq(0))
+
+    def _wander(self, index: int) -> None:
+        """A descent from random sums of rays."""
+        self.wandered += 1
+        random = np.random.default_rng((self.seed, self.wandered))
+        directions = []
+        for table in self.tables:
+            some = random.integers(len(table), size=3) if len(table) else np.zeros(0, dtype=int)
+            directions.append(random.normal(size=len(some)) @ table.directions[some])
+        self._descend(index, directions)
+
+    def _descend(self, index: int, directions: Sequence[Floats]) -> None:
+        """Offer what a descent from some directions of the units ends with."""
+        self.check()
+        program = self.programs[index]
+        landing = self.ground.descend(program, self.roots[index], directions)
+        if landing is not None and landing.value <= float(self.limit) * (1 + 1e-9):
+            self._offer(program, landing.combination)
 
     def _sign_choices(self) -> Iterator[tuple[int, ...]]:
         """Signs of all units, up to the order of interchangeable ones."""
@@ -179,7 +209,6 @@ class CellSearch:
         masks: tuple[Mask, ...],
         start: Start | None,
         inherited: Rational,
-        dive: bool = False,
     ) -> None:
         """Bound a node; keep it if it matters."""
         self.nodes += 1
@@ -205,19 +234,19 @@ class CellSearch:
         if relaxed is None or not relaxed.complete:
             self._keep(index, masks, bound, self._any_split(masks), start)
             return
-        mixed = self._mixtures(program, relaxed)
-        if mixed.weights.max(initial=0.0) <= TINY * mixed.size:
+        mixed = self.ground.mixtures(program, relaxed)
+        if mixed.is_network:
             self._offer(program, program.combination(relaxed))
             if not self._matters(bound):
                 return
             self._keep(index, masks, bound, self._any_split(masks), relaxed.start)
             return
-        if dive or mixed.value < float(self.limit) or self.nodes % DIVES == 0:
-            self._dive(program, masks, relaxed, mixed)
+        if mixed.value < float(self.limit) or self.nodes % WANDER == 0:
+            self._descend(index, mixed.directions)
+            self._wander(index)
             if not self._matters(bound):
                 return
-        unit, sample = np.unravel_index(int(mixed.weights.argmax()), mixed.weights.shape)
-        self._keep(index, masks, bound, (int(unit), int(sample)), relaxed.start)
+        self._keep(index, masks, bound, mixed.heaviest(), relaxed.start)
 
     def _keep(
         self,
@@ -256,69 +285,6 @@ class CellSearch:
                 best, split = int(counts[sample]), (j, sample)
         return split
 
-    def _mixtures(self, program: Program, relaxed: Relaxed) -> _Mixtures:
-        """What the relaxed units mix, and the network of the units that their rays add up to.
-
-        A unit that sums p > 0 and −n < 0 at a sample contributes more than φ(p − n): by
-        |above − below| · min(p, n). The harmonic p·n/(p + n) led to fewer nodes on random data, and
-        taking the multipliers of the samples into account to twice as many.
-        """
-        count = len(self.target.goals)
-        directions = []
-        weights = np.zeros((len(self.tables), count))
-        labels = np.array(self.target.labels, dtype=np.float64)
-        free = np.array(self.target.free.rows, dtype=np.float64).reshape(count, -1)
-        output = free @ relaxed.free if free.shape[1] else np.zeros(count)
-        for j, (table, sign) in enumerate(zip(self.tables, program.signs, strict=True)):
-            mine = relaxed.units == j
-            rays, amounts = relaxed.rays[mine], relaxed.amounts[mine]
-            u = amounts @ table.directions[rays] if len(rays) else np.zeros(table.basis.rank)
-            at = table.rows @ u
-            if len(rays):
-                summands = (amounts[:, None] * table.directions[rays]) @ table.rows.T
-                sides = table.sides[rays]
-                plus = np.where(sides > 0, summands, 0.0).sum(axis=0)
-                minus = np.where(sides < 0, -summands, 0.0).sum(axis=0)
-                mixed = plus * minus / np.maximum(plus + minus, 1e-300)
-                weights[j] = abs(table.above - table.below) * mixed
-            output = output + sign * labels * np.where(at < 0, table.below * at, table.above * at)
-            directions.append(u)
-        residual = np.array(self.target.goals, dtype=np.float64) - output
-        size = float(np.abs(np.array(self.target.goals, dtype=np.float64)).max(initial=1.0))
-        return _Mixtures(weights, directions, self._loss(residual), size)
-
-    def _loss(self, residual: Floats) -> float:
-        above = np.array(self.target.above, dtype=np.float64)
-        below = np.array(self.target.below, dtype=np.float64)
-        if self.target.kind == "squared":
-            return float((above * residual * residual).sum())
-        costs = np.where(residual > 0, above * residual, -below * residual)
-        return float(costs.max() if self.target.kind == "max" else costs.sum())
-
-    def _dive(
-        self, program: Program, masks: tuple[Mask, ...], relaxed: Relaxed, mixed: _Mixtures
-    ) -> None:
-        """Go down to a single cell for every unit, near the units of the relaxed solution."""
-        start = relaxed.start
-        narrowed = tuple(
-            mask & _around(table, u)
-            for mask, table, u in zip(masks, self.tables, mixed.directions, strict=True)
-        )
-        for _ in range(40):
-            below = program.solve(narrowed, start, np.inf)
-            if below is None or below.value > float(self.limit):
-                return
-            start = below.start
-            mixed = self._mixtures(program, below)
-            if mixed.weights.max(initial=0.0) <= TINY * mixed.size:
-                self._offer(program, program.combination(below))
-                return
-            unit, sample = np.unravel_index(int(mixed.weights.argmax()), mixed.weights.shape)
-            table = self.tables[unit]
-            side = 1 if table.rows[sample] @ mixed.directions[unit] >= 0 else -1
-            cut: Mask = np.logical_and(narrowed[unit], table.sides[:, sample] * side >= 0)
-            narrowed = (*narrowed[:unit], cut, *narrowed[unit + 1 :])
-
     def _offer(self, program: Program, combination: Combination | None) -> None:
         if combination is None:
             return
@@ -342,25 +308,6 @@ class CellSearch:
             "unproved": self.uncertified,
             "settled": self.settled,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class _Mixtures:
-    """By unit and sample the gap of the relaxation; the units' directions; the loss of those."""
-
-    weights: Floats
-    directions: list[Floats]
-    value: float
-    size: float
-
-
-def _around(table: RayTable, u: Floats) -> NDArray[np.bool_]:
-    """The rays of all cells that touch u."""
-    at = table.rows @ u
-    size = np.abs(table.rows).max(initial=0.0) * np.abs(u).max(initial=0.0)
-    side = np.where(np.abs(at) <= 1e-9 * size, 0, np.sign(at)).astype(np.int8)
-    result: Mask = np.all(table.sides * side >= 0, axis=1)
-    return result
 
 
 def _unpacked(packed: bytes, table: RayTable) -> Mask:

@@ -248,7 +248,15 @@ class _Run:
                 raise _Expired
 
         return CellSearch(
-            prepared.target, tuple(tables), tuple(signs), found, raised, check, limit, strict
+            prepared.target,
+            tuple(tables),
+            tuple(signs),
+            found,
+            raised,
+            check,
+            limit,
+            strict,
+            self.budget.seed,
         )
 
     def _origin(self, found: Found) -> Rational:
