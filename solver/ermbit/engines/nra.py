@@ -7,8 +7,8 @@ may be algebraic and are then verified as such, after an attempt to find rationa
 
 from __future__ import annotations
 
-from ermbit.engines.descent import Descent
 from ermbit.engines.choice_bits import choice_cost
+from ermbit.engines.descent import Descent
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
 from ermbit.engines.mixed_search import MixedSolver, search
 from ermbit.engines.rounding import rational_nearby
