@@ -178,15 +178,17 @@ def around_optimum(degree: int, loss: str) -> Maker:
     """Random targets, units enough for every polynomial: thresholds 1% off the optimum."""
 
     def make(rng: random.Random, number: int) -> tuple[dict[str, Any], str]:
-        d = rng.randint(1, {2: 6, 3: 3, 4: 2}[degree])
-        count = rng.choice((20, 40, 60))
-        first = Shape(d, 1, degree, count)
-        points = first.points(rng)
-        rank = int(np.linalg.matrix_rank(first.monomials(points)))
-        units = d + 1 if degree == 2 else min(rank, 16)
-        shape = Shape(d, units, degree, count)
-        y = [[rng.choice((-1, 1)) if loss == "hinge" else rng.randint(-9, 9)] for _ in points]
-        value = least(shape.monomials(points), [v[0] for v in y], loss)
+        while True:
+            d = rng.randint(1, {2: 6, 3: 2, 4: 2}[degree])
+            count = rng.choice((20, 40, 60))
+            first = Shape(d, 1, degree, count)
+            points = first.points(rng)
+            rank = int(np.linalg.matrix_rank(first.monomials(points)))
+            shape = Shape(d, d + 1 if degree == 2 else rank, degree, count)
+            y = [[rng.choice((-1, 1)) if loss == "hinge" else rng.randint(-9, 9)] for _ in points]
+            value = least(shape.monomials(points), [v[0] for v in y], loss)
+            if value > 0.01:
+                break
         is_sat = number % 2 == 0
         threshold = Fraction(value * (1.01 if is_sat else 0.99)).limit_denominator(10**6)
         document = shape.document(points, y, threshold, loss)

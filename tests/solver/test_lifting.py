@@ -596,8 +596,16 @@ def test_a_negative_threshold_is_unsat() -> None:
     assert answer(document([[1]], [1], 1), -1).status == "unsat"
 
 
-def test_z3_is_the_solver_of_last_resort_for_long_numbers() -> None:
+@pytest.mark.parametrize("loss", ["absolute", "squared"])
+@pytest.mark.parametrize("reduction", ["sum", "max"])
+def test_numbers_too_long_for_floats(loss: str, reduction: str) -> None:
     long = 10**400
-    doc = document([[1], [2], [3], [4]], [long, 0, -long, 1], 3)
-    status, value = least("lifting", doc)
-    assert status == "optimal" and value > 0
+    for units in (3, 1):
+        doc = document(
+            [[1], [2], [3], [4]], [long, 0, -long, 1], units, loss=loss, reduction=reduction
+        )
+        doc["data"]["sample_weights"] = [1, 2, long, 1]
+        out = minimize("lifting", doc, 1.0)
+        assert out.lower_bound is not None and out.lower_bound > 0
+        below = fraction(out.lower_bound) / 2
+        assert answer(doc, below).status == "unsat"

@@ -27,7 +27,7 @@ from ermbit.engines.lifting_linear import (
     solve_square,
 )
 from ermbit_instances.errors import InternalError
-from ermbit_instances.rational import Rational
+from ermbit_instances.rational import Rational, bit_length
 
 INSIDE = 1e-7
 """How far a float multiplier is from its bounds, relative to them, if it is taken to be basic."""
@@ -145,12 +145,10 @@ def _checked(rows: Sequence[Row], c: Vector, multipliers: Vector) -> Optimum | N
 
 def _proposals(rows: Sequence[Row]) -> list[tuple[list[int], list[bool]]]:
     """By floats: an order in which rows enter a basis, and which of the others are at ``high``."""
-    longest = max(
-        max((abs(v).bit_length() for v in row.coefficients), default=0)
-        + int(row.side.numerator).bit_length()
-        + int(row.side.denominator).bit_length()
-        for row in rows
-    )
+    numbers = [row.side for row in rows]
+    numbers += [v for row in rows for v in (row.low, row.high) if v is not None]
+    longest = max(bit_length(v) for v in numbers)
+    longest += max(abs(v).bit_length() for row in rows for v in row.coefficients)
     if longest > FLOAT_BITS:
         return []
     from scipy.optimize import linprog

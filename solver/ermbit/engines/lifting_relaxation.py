@@ -201,9 +201,11 @@ def _largest_square(relaxation: Relaxation) -> Relaxed:
         sizes = []
         for s, i, w in zip(relaxation.samples, relaxation.rows, heavy, strict=True):
             e2 = sum(((f[i] - y) ** 2 for f, y in zip(found.values, s.y, strict=True)), _ZERO)
-            sizes.append(float(w * e2) ** 0.5)
+            sizes.append(w * e2)
         top = max(sizes)
-        raised = [float(m) * (v / top + 1e-3) for m, v in zip(shares, sizes, strict=True)]
+        raised = [
+            float(m) * (float(v / top) ** 0.5 + 1e-3) for m, v in zip(shares, sizes, strict=True)
+        ]
         whole = [max(1, round(v / sum(raised) * 2**30)) for v in raised]
         shares = [mpq(v, sum(whole)) for v in whole]
     assert best is not None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations_with_replacement
@@ -281,6 +282,18 @@ def candidates(
     """
     if family.size * len(relaxation.samples) * len(relaxation.hulls) > SIZE_LIMIT:
         return
+    with np.errstate(all="ignore"), suppress(OverflowError):
+        # Numbers that are too long for floats are not searched.
+        yield from _found(family, relaxation, seed, seconds, limit)
+
+
+def _found(
+    family: Family,
+    relaxation: Relaxation,
+    seed: int,
+    seconds: float | None,
+    limit: Callable[[], Rational | None],
+) -> Iterator[tuple[Value, ...]]:
     from scipy.optimize import least_squares
 
     rng = np.random.default_rng(seed)
