@@ -14,7 +14,7 @@ from ermbit_encodings.problem import Problem
 AUTO = "auto"
 CROSS_CHECK = "cross-check"
 
-INLINE_ENGINES = ("exhaustive", "tables")
+INLINE_ENGINES = ("exhaustive", "tables", "halfspaces", "cells", "deep_tables")
 """Engines of plain Python and numpy, which Ctrl-C ends at once: they may run without a process."""
 
 INLINE_COST = 0.3
@@ -22,7 +22,7 @@ INLINE_COST = 0.3
 Starting processes takes half a second, and costs are cautious: most such runs end sooner."""
 
 SMALL_COST = -1.0
-"""Largest cost of such a run if memory is limited."""
+"""Largest cost of such a run if memory is limited, and of enumeration that settles the choice."""
 
 HEAD_START = 1.5
 """Seconds after which such a run is given up and all engines are raced."""
@@ -99,12 +99,19 @@ def quick_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan | None:
     names = [n for n in INLINE_ENGINES if n in registry.NAMES and engine in (AUTO, n)]
     if not names or objection(problem) is not None:
         return None
-    candidates = [_ask(name, problem, task, None) for name in names]
-    fit = [c for c in candidates if c.engine is not None and c.capability.complete]
-    best = min(fit, key=lambda c: c.capability.cost, default=None)
-    if best is None or best.capability.cost > INLINE_COST:
-        return None
-    return Plan(tuple(candidates), (best,))
+    asked: list[Candidate] = []
+    for name in names:
+        candidate = _ask(name, problem, task, None)
+        asked.append(candidate)
+        cost = candidate.capability.cost
+        if candidate.engine is None or not candidate.capability.complete or cost > INLINE_COST:
+            continue
+        # The first is the most general one; the others come from the most special one on.
+        if cost <= SMALL_COST or name != INLINE_ENGINES[0]:
+            return Plan(tuple(asked), (candidate,))
+    fit = [c for c in asked if c.engine is not None and c.capability.complete]
+    cheap = [c for c in fit if c.capability.cost <= INLINE_COST]
+    return Plan(tuple(asked), tuple(cheap)) if cheap else None
 
 
 def _ordered(fit: Sequence[Candidate]) -> tuple[Candidate, ...]:

@@ -48,6 +48,9 @@ ELEMENTS_LIMIT = 2**23
 FIRST_ROWS, SEARCH_SHARE = 200_000, 0.25
 """Rows that the descents evaluate at first, and later for every tuple that was bounded."""
 
+SHALLOW_COST = 1.5
+"""Added for one hidden layer, whose units `tables` treats without intervals."""
+
 EXPONENT = 0.66
 """The search bounds about (number of choices)^e tuples: measured on random data, not proved."""
 
@@ -74,7 +77,10 @@ class DeepTablesEngine(Engine):
             return Capability(False, False, prepared)
         sizes = ", ".join(str(group.raw) for group in prepared.groups[:6])
         more = ", …" if prepared.groups[6:] else ""
-        return Capability(True, True, f"choices of {sizes}{more} values", _cost(prepared))
+        cost = _cost(prepared)
+        if problem.instance.network.depth <= 2:
+            cost += SHALLOW_COST
+        return Capability(True, True, f"choices of {sizes}{more} values", cost)
 
     def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         prepared = self._prepare(problem)
