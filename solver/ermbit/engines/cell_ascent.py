@@ -123,7 +123,8 @@ def climb(
             for m, kind in zip(multipliers.tolist(), kinds, strict=True)
         ]
         if stalled > PATIENCE:
-            gain = np.where(gain > TOLERANCE, gain * noise.random(len(gain)), gain)
+            gain = gain * noise.uniform(0.1, 1.0, len(gain))
+            leave = [v * f for v, f in zip(leave, noise.uniform(0.1, 1.0, len(leave)), strict=True)]
         entering, leaving = int(gain.argmax()), -1
         most = float(gain[entering])
         if leave and max(leave) > most:

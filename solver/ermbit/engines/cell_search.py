@@ -39,10 +39,10 @@ from ermbit_instances.rational import Rational
 NODE_LIMIT = 400_000
 """Open nodes beyond which the search goes into depth."""
 
-STARTS = 5
+STARTS = 4
 """Descents from random directions for every choice of signs."""
 
-WANDER = 64
+WANDER = 100
 """After so many nodes there are further descents, whatever the node looks like."""
 
 
@@ -241,11 +241,12 @@ class CellSearch:
                 return
             self._keep(index, masks, bound, self._any_split(masks), relaxed.start)
             return
-        if mixed.value < float(self.limit) or self.nodes % WANDER == 0:
+        if mixed.value < float(self.limit):
             self._descend(index, mixed.directions)
+        elif self.nodes % WANDER == 0:
             self._wander(index)
-            if not self._matters(bound):
-                return
+        if not self._matters(bound):
+            return
         self._keep(index, masks, bound, mixed.heaviest(), relaxed.start)
 
     def _keep(
