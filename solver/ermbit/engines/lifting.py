@@ -317,7 +317,9 @@ class _Run:
 
     def _forms(self, reached: Reach, relaxed: Relaxed, limit: Rational) -> bool:
         assert self.prepared.forms is not None
-        theta = self.prepared.forms.theta(reached.forms, relaxed.values)
+        from ermbit.engines.lifting_rank import reaching
+
+        theta = reaching(self.prepared.forms, reached, relaxed.values)
         return theta is not None and self._offer(theta, limit)
 
     def _approach(self, reached: Reach, relaxed: Relaxed, limit: Rational) -> bool:

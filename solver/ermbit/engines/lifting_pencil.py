@@ -17,7 +17,8 @@ from gmpy2 import mpq
 
 from ermbit.engines.lifting_forms import Matrix
 from ermbit.engines.lifting_linear import primitive, rational
-from ermbit_instances.integer_polynomials import irreducible_factors
+from ermbit_instances.algebraic import AlgebraicNumber, algebraic
+from ermbit_instances.integer_polynomials import Coefficients, irreducible_factors
 from ermbit_instances.rational import Rational
 from ermbit_instances.real_roots import count_roots
 
@@ -31,11 +32,24 @@ class LowRank:
 
     Attributes:
         rational: such t that are rational.
-        irrational: whether there are irrational ones.
+        irrational: such t that are not: real roots of these irreducible polynomials, all of them.
+        bound: no root is larger in absolute value.
     """
 
     rational: tuple[Rational, ...]
-    irrational: bool
+    irrational: tuple[Coefficients, ...]
+    bound: Rational
+
+    def quadratic(self) -> list[AlgebraicNumber]:
+        """The irrational t of degree 2."""
+        found = []
+        for c, b, a in (factor for factor in self.irrational if len(factor) == 3):
+            middle = mpq(-b, 2 * a)
+            for low, high in ((-self.bound, middle), (middle, self.bound)):
+                root = algebraic([c, b, a], low, high)
+                assert isinstance(root, AlgebraicNumber)
+                found.append(root)
+        return found
 
 
 def low_rank_points(matrix: Matrix, other: Matrix, height: int) -> LowRank | None:
@@ -58,19 +72,19 @@ def low_rank_points(matrix: Matrix, other: Matrix, height: int) -> LowRank | Non
             ]
             common = common.gcd(_through(points, values))
             if common.degree() == 0:
-                return LowRank((), False)
+                return LowRank((), (), mpq(1))
     if common.degree() < 0:
         return None
     coefficients, _ = primitive([rational(c) for c in common.coeffs()])
     bound = 1 + max(abs(mpq(c, coefficients[-1])) for c in coefficients)
     found: list[Rational] = []
-    irrational = False
+    irrational: list[Coefficients] = []
     for factor in irreducible_factors(coefficients):
         if len(factor) == 2:
             found.append(mpq(-factor[0], factor[1]))
         elif count_roots(factor, -bound, bound):
-            irrational = True
-    return LowRank(tuple(sorted(found)), irrational)
+            irrational.append(factor)
+    return LowRank(tuple(sorted(found)), tuple(irrational), bound)
 
 
 def _flint(matrix: Matrix, other: Matrix, t: int) -> list[list[Any]]:

@@ -273,12 +273,25 @@ class FormSystem:
         others = tuple(self.matrix([mpq(v) for v in vector[:count]]) for vector in kernel(every))
         return self.matrix(full), others
 
-    def theta(self, forms: Sequence[Matrix], values: Sequence[Vector]) -> tuple[Value, ...] | None:
-        """θ for forms, with direct terms that complete them to values (or to what is near).
+    def direct_amounts(self, output: int, form: Matrix, values: Vector) -> Vector | None:
+        """The direct terms that complete a form to values, if they can."""
+        rest = [
+            a - b - c for a, b, c in zip(values, self.fixed[output], self.values(form), strict=True)
+        ]
+        return coordinates(self.direct[output], rest)
+
+    def theta(
+        self,
+        forms: Sequence[Matrix],
+        values: Sequence[Vector],
+        direct: Sequence[Sequence[Value]] | None = None,
+    ) -> tuple[Value, ...] | None:
+        """θ for forms, with direct terms that complete them to values.
 
         Args:
             forms: by output.
             values: by output; values less forms are spanned by the direct terms.
+            direct: by output, the amounts of these, if they are known.
         """
         parts = [(o, square) for o, form in enumerate(forms) for square in squares(form)]
         placed = self._placed(parts)
@@ -308,11 +321,7 @@ class FormSystem:
         if roots > ROOT_LIMIT or (roots and not self.network.is_real):
             return None
         for o, wanted in enumerate(values):
-            rest = [
-                a - b - c
-                for a, b, c in zip(wanted, self.fixed[o], self.values(forms[o]), strict=True)
-            ]
-            amounts = coordinates(self.direct[o], rest)
+            amounts = direct[o] if direct else self.direct_amounts(o, forms[o], wanted)
             if amounts is None:
                 return None
             for (source, scale), amount in zip(self.direct_kept[o], amounts, strict=True):

@@ -18,6 +18,7 @@ from ermbit.engines.lifting_forms import Line, Matrix, added, inertia, line, squ
 from ermbit.engines.lifting_linear import Vector, primitive, rank
 from ermbit.engines.lifting_pencil import low_rank_points
 from ermbit.engines.lifting_quadratic import FormSystem
+from ermbit_instances.algebraic import AlgebraicNumber
 from ermbit_instances.certificate import Value
 
 Status = Literal["attained", "approached", "refuted", "open"]
@@ -33,11 +34,13 @@ class Reach:
             limits. ``open``: unknown.
         forms: by output.
         line: with the sign of t.
+        pencil: M, Q and t where the form is M + t Q with an irrational t.
     """
 
     status: Status
     forms: tuple[Matrix, ...] = ()
     line: tuple[Line, int] | None = None
+    pencil: tuple[Matrix, Matrix, AlgebraicNumber] | None = None
 
 
 def reach(system: FormSystem, values: Sequence[Vector]) -> Reach:
@@ -78,6 +81,10 @@ def _on_pencil(system: FormSystem, matrix: Matrix, other: Matrix) -> Reach:
         form = added(matrix, t, other)
         if system.network.fits(inertia(form)):
             return Reach("attained", (form,))
+    if plus == minus == 0:
+        for root in found.quadratic():
+            # Over Q(t): sums and products of numbers of degree 2 stay cheap.
+            return Reach("attained", (added(matrix, root, other),), pencil=(matrix, other, root))
     return Reach("open" if found.irrational else "refuted")
 
 
@@ -90,6 +97,21 @@ def approaching(system: FormSystem, through: Line, size: int, values: Vector) ->
     theta = system.theta((form,), (tuple(shifted),))
     assert theta is not None
     return theta
+
+
+def reaching(
+    system: FormSystem, found: Reach, values: Sequence[Vector]
+) -> tuple[Value, ...] | None:
+    """θ for outputs that are attained, ``None`` if it cannot be written down."""
+    if found.pencil is None:
+        return system.theta(found.forms, values)
+    # Direct terms are linear in t: they follow from those for t = 0 and t = 1.
+    matrix, other, t = found.pencil
+    start = system.direct_amounts(0, matrix, values[0])
+    end = system.direct_amounts(0, added(matrix, mpq(1), other), values[0])
+    assert start is not None and end is not None
+    amounts = tuple(a + t * (b - a) for a, b in zip(start, end, strict=True))
+    return system.theta(found.forms, values, (amounts,))
 
 
 def _is_blocked(system: FormSystem, matrix: Matrix, others: Sequence[Matrix]) -> bool:
