@@ -609,6 +609,16 @@ def test_what_it_does_not_treat() -> None:
     assert late.status == "unknown" and late.reason
 
 
+def test_no_time_is_no_answer() -> None:
+    problem = problem_of(document([[1], [2]], [1, 2], 2))
+    late = Budget(time.monotonic() - 1)
+    for outcome in (
+        engine("lifting").decide(problem, late, ignore),
+        engine("lifting").minimize(problem, late, ignore),
+    ):
+        assert outcome.status == "unknown" and outcome.reason == "time limit"
+
+
 def test_a_negative_threshold_is_unsat() -> None:
     assert answer(document([[1]], [1], 1), -1).status == "unsat"
 

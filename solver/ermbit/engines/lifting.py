@@ -194,6 +194,8 @@ class _Run:
         if threshold == 0 and self._is_off_the_lattice():
             reason = "the outputs lie on a lattice that misses the targets"
             return Outcome("unsat", reason=reason, statistics=self._statistics())
+        if self.budget.expired:
+            return self._unknown("time limit")
         relaxed = None
         for relaxed in self._steps():
             if relaxed.lower > threshold:
@@ -225,6 +227,8 @@ class _Run:
     def minimize(self) -> Outcome:
         """The least loss."""
         self.report(LowerBound(mpq(0)))
+        if self.budget.expired:
+            return self._unknown("time limit")
         relaxed = None
         for relaxed in self._steps():
             self._raise(relaxed.lower)

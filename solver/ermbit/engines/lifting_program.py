@@ -35,7 +35,8 @@ INSIDE = 1e-7
 FLOAT_BITS = 900
 """Longest numbers that are converted to floats."""
 
-Z3_MILLISECONDS = 60_000
+Z3_MILLISECONDS = 20_000
+"""For either end, where floats fail."""
 
 _ZERO = mpq(0)
 
