@@ -107,8 +107,8 @@ def test_info(tmp_path: Path, capfd: Capture) -> None:
     assert (done.status, done.err) == (0, "")
     assert "parameters: 7\n  7 in integer -2..2 (5 values)\nassignments: 78125\n" in done.out
     assert "interchangeable neurons: {1.0, 1.1}\n" in done.out
-    assert "    solve: complete, starts as number 1: it is a fake\n" in done.out
-    assert "    solve: incomplete, starts as number 2: it is a fake\n" in done.out
+    assert "    solve: complete, starts as number 2: it is a fake\n" in done.out
+    assert "    solve: incomplete, starts as number 1: it is a fake\n" in done.out
     assert "    solve: not applicable: the moon is not full\n" in done.out
     facts = run_here(capfd, "info", path, "--json").document
     assert facts["assignments"] == 5**7

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+import z3
 from gmpy2 import mpq
 
 import random_instances
@@ -258,6 +259,19 @@ def test_squares_over_the_reals_decide_off_the_minimum() -> None:
     assert decide(given.with_threshold(mpq(21, 20))) == "sat"
     assert decide(given.with_threshold(mpq(19, 20))) == "unsat"
     assert SmtEngine().capability(Problem(given.with_threshold(mpq(1))), "decide").complete is False
+
+
+@pytest.mark.parametrize("before", range(0, 300, 37))
+def test_what_a_process_did_before_changes_nothing(before: int) -> None:
+    """Terms in z3's shared context once sent the tangents of this instance astray."""
+    clutter = [z3.Real(f"clutter {before} {k}") + k for k in range(before)]
+    given = instance(
+        unit("relu"), [[-4], [-3], [2]], [[-1], [-1], [1]],
+        loss={"name": "squared", "reduction": "sum"},
+    )  # fmt: skip
+    outcome = SmtEngine().decide(Problem(given.with_threshold(mpq(21, 20))), budget(), ignore)
+    assert outcome.status == "sat" and len(clutter) == before
+    assert outcome.statistics["rows"] < 100
 
 
 def test_products_in_the_objective_alone_are_products() -> None:

@@ -195,14 +195,14 @@ class Descent:
         program = self.encoding.program
         # Linear programs go to z3 whatever solver opened the cell.
         rows = Z3Program(MixedProgram(reals=program.reals), self.budget, linear=True)
-        cell = z3.Optimize()
+        cell = z3.Optimize(ctx=rows.context)
         if self.budget.remaining is not None:
             cell.set("timeout", min(max(1, int(self.budget.remaining * 1000)), TIMEOUT_LIMIT))
         for row in program.rows:
             if _is_active(row, truths):
                 relation = "<=" if row.relation == "<" else row.relation
                 cell.add(rows.atom(row.polynomial, relation))
-        goal = z3.Real("total")
+        goal = z3.Real("total", rows.context)
         for term in self.encoding.objective.terms:
             cell.add(rows.term(term) <= goal)
         cell.add(goal >= 0)

@@ -35,11 +35,13 @@ class Z3Program:
         self._program = program
         self._budget = budget
         self._linear = linear
+        # Of its own: what a process did in z3 before would change the course of the search.
+        self.context = z3.Context()
         if linear:
-            self.solver = z3.SimpleSolver()
+            self.solver = z3.SimpleSolver(ctx=self.context)
             self.solver.set("random_seed", budget.seed)
         else:
-            self.solver = z3.SolverFor("QF_NRA")
+            self.solver = z3.SolverFor("QF_NRA", ctx=self.context)
         self._bools: list[Any] = [None]
         self._reals: list[Any] = []
         self._done = [0, 0, 0]
@@ -50,12 +52,13 @@ class Z3Program:
         """Declare new unknowns and assert new constraints."""
         z3, program = self._z3, self._program
         while len(self._bools) <= program.booleans:
-            self._bools.append(z3.Bool(f"p{len(self._bools)}"))
+            self._bools.append(z3.Bool(f"p{len(self._bools)}", self.context))
         while len(self._reals) < program.reals:
-            self._reals.append(z3.Real(f"r{len(self._reals)}"))
+            self._reals.append(z3.Real(f"r{len(self._reals)}", self.context))
         clauses, rows, bounds = self._done
         for clause in program.clauses[clauses:]:
-            self.solver.add(z3.Or([self.literal(p) for p in clause]))
+            literals = [self.literal(p) for p in clause]
+            self.solver.add(z3.Or(literals) if literals else z3.BoolVal(False, self.context))
         for row in program.rows[rows:]:
             atom = self.atom(row.polynomial, row.relation)
             if row.guards:
@@ -72,11 +75,16 @@ class Z3Program:
         """Σ weights·literals ≤ bound."""
         z3 = self._z3
         pairs = [(self.literal(p), w) for w, p in zip(weights, literals, strict=True)]
+        if not pairs:
+            return z3.BoolVal(bound >= 0, self.context)
         # The nonlinear solver gives up on pseudo-Boolean constraints.
         if self._linear and max((bound, *weights)) <= PB_LIMIT:
             return z3.PbLe(pairs, bound)
-        terms = [z3.If(p, z3.RealVal(w), z3.RealVal(0)) for p, w in pairs]
-        return z3.Sum(terms) <= z3.RealVal(bound)
+        terms = [z3.If(p, self.value(w), self.value(0)) for p, w in pairs]
+        return z3.Sum(terms) <= self.value(bound)
+
+    def value(self, c: Rational | int) -> Any:
+        return self._z3.RealVal(str(c), self.context)
 
     def atom(self, polynomial: Polynomial, relation: Relation) -> Any:
         """polynomial ⋈ 0."""
@@ -90,7 +98,7 @@ class Z3Program:
         parts = []
         for monomial, c in polynomial.items():
             factors = [self._reals[v] for v in monomial]
-            number = z3.RealVal(str(c))
+            number = self.value(c)
             if not factors:
                 parts.append(number)
                 continue
@@ -99,7 +107,7 @@ class Z3Program:
                 product = product * factor
             parts.append(product if c == 1 else number * product)
         if not parts:
-            return z3.RealVal(0)
+            return self.value(0)
         return z3.Sum(parts) if len(parts) > 1 else parts[0]
 
     def check(self, *assumptions: Any) -> Literal["sat", "unsat", "unknown"]:
