@@ -322,7 +322,10 @@ class _Search:
         cost = {"linear": kernel.LINEAR, "square": kernel.SQUARE, "count": kernel.COUNT}[loss.cost]
         evaluated = layers = 0
         rng = np.random.default_rng(self.budget.seed)
-        for chosen in self._tuples([len(vectors) for vectors, _ in tables], rng):
+        # Multisets are of places, so the same place must hold the same vector for all units.
+        equal = all(np.array_equal(vectors, tables[0][0]) for vectors, _ in tables)
+        counts = [len(vectors) for vectors, _ in tables]
+        for chosen in self._tuples(counts, p.alike and equal, rng):
             self.check()
             places = chosen + offsets[:-1]
             if self.limit < 0:
@@ -355,6 +358,8 @@ class _Search:
             z += np.asarray(weight).reshape(-1, 1) * signal[None, :]
         vectors = self._activate(neuron, z)
         kept = first_of_equals(list(vectors.T))
+        # Sorted: units that list the same vectors in another order then have equal tables.
+        kept = kept[np.lexsort(vectors[kept].T)]
         return np.ascontiguousarray(vectors[kept]), _Choices(parameters, values[kept])
 
     def _activate(self, neuron: IntegerNeuron, z: Array) -> Array:
@@ -387,9 +392,11 @@ class _Search:
             shift += t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
         return grid, shift, _Choices(parameters, values)
 
-    def _tuples(self, counts: Sequence[int], rng: np.random.Generator) -> Iterator[Array]:
+    def _tuples(
+        self, counts: Sequence[int], multisets: bool, rng: np.random.Generator
+    ) -> Iterator[Array]:
         """Choices of a vector for every first-layer unit, some at a time, in mixed order."""
-        if self.prepared.alike:
+        if multisets:
             everything: Iterator[tuple[int, ...]] = combinations_with_replacement(
                 (int(v) for v in rng.permutation(counts[0])), len(counts)
             )
