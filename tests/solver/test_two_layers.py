@@ -138,6 +138,19 @@ def test_units_that_read_the_same_in_another_order() -> None:
             assert least(name, doc) == ("optimal", minimum), (name, seed)
 
 
+@pytest.mark.parametrize("layer", [0, 1])
+def test_units_without_free_parameters(layer: int) -> None:
+    for seed in range(4):
+        doc = document(random.Random(f"frozen {layer} {seed}"))
+        spec = doc["network"]["layers"][layer]
+        width = doc["network"]["inputs"] if layer == 0 else doc["network"]["layers"][0]["units"]
+        spec.pop("mask", None)
+        spec |= {"bias": False, "weights": [[1, -1][:width]] * spec["units"]}
+        minimum = reference.minimum(doc)[0]
+        assert engine("two_layers").capability(problem_of(doc), "minimize").complete, doc
+        assert least("two_layers", doc) == ("optimal", minimum), doc
+
+
 @pytest.mark.parametrize(
     ("layers", "reason"),
     [

@@ -442,8 +442,8 @@ def _assignments(form: IntegerForm, terms: Sequence[IntegerTerm]) -> tuple[tuple
     """The parameters of terms, and all their assignments (rows, parameters)."""
     parameters = tuple(t.parameter for t in terms if t.parameter >= 0)
     domains = [list(integer_domain(form, q)) for q in parameters]
-    values = np.array(list(product(*domains)), dtype=np.int64).reshape(-1, len(parameters))
-    return parameters, values
+    rows = list(product(*domains))  # a single empty one without parameters
+    return parameters, np.array(rows, dtype=np.int64).reshape(len(rows), len(parameters))
 
 
 def _mirrored(shape: _Shape) -> tuple[int, ...]:
