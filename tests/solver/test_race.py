@@ -204,7 +204,8 @@ def test_long_reasons_are_cut() -> None:
 def test_crash_is_seen_although_a_fork_holds_the_pipes(tmp_path: Path) -> None:
     outcome = race([job("it", "crash_with_family", str(tmp_path))], timeout=PATIENCE)
     assert outcome.failures["it"].startswith("crashed with signal 11")
-    assert not alive(pids_in(tmp_path)["fork"])
+    # Killed, but no child of this process: when it is gone is the kernel's business.
+    assert wait_until(lambda: not alive(pids_in(tmp_path)["fork"]))
 
 
 # Limits
