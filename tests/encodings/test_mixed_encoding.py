@@ -16,8 +16,8 @@ from gmpy2 import mpq
 import random_instances
 import reference
 from ermbit.engines.engine import Budget
-from ermbit.engines.mixed_search import Candidate, search
-from ermbit.engines.z3_backend import Z3Program
+from ermbit.engines.mixed.search import Candidate, search
+from ermbit.engines.mixed.z3_backend import Z3Program
 from ermbit_encodings.mixed import NotLinearError, encode_mixed
 from ermbit_encodings.mixed.normalisation import homogenised_neurons
 from ermbit_encodings.mixed.objective import Square

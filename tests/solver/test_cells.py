@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine_checks import check_certificate, decide, fraction, least, minimize, problem_of
-from ermbit.engines.cell_bounds import ExactRows, exact_bound
-from ermbit.engines.cell_exact import maximise
-from ermbit.engines.cell_network import read_cone_network
-from ermbit.engines.cell_program import LinearProgram, Units
-from ermbit.engines.cell_rays import RayTable, basis, ray_table, rays
-from ermbit.engines.cell_squares import SquaredProgram
-from ermbit.engines.cell_target import Target, read_target
+from ermbit.engines.cells.bounds import ExactRows, exact_bound
+from ermbit.engines.cells.exact import maximise
+from ermbit.engines.cells.network import read_cone_network
+from ermbit.engines.cells.program import LinearProgram, Units
+from ermbit.engines.cells.rays import RayTable, basis, ray_table, rays
+from ermbit.engines.cells.squares import SquaredProgram
+from ermbit.engines.cells.target import Target, read_target
 from ermbit.engines.engine import Budget, LowerBound, ignore
 from ermbit.engines.registry import engine
 from real_instances import plain_answer

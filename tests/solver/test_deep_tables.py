@@ -14,12 +14,15 @@ import pytest
 import random_instances
 import reference
 from engine_checks import capability, decide, least, minimize, problem_of
-from ermbit.engines import deep_incumbents, deep_tables, deep_variables, table_search
-from ermbit.engines.deep_intervals import IntervalNetwork, _direction, _polynomial, _value
-from ermbit.engines.deep_tables import DeepTablesEngine
-from ermbit.engines.deep_variables import Variable, variables
+from ermbit.engines.deep_tables import engine as deep_tables
+from ermbit.engines.deep_tables import incumbents as deep_incumbents
+from ermbit.engines.deep_tables import variables as deep_variables
+from ermbit.engines.deep_tables.engine import DeepTablesEngine
+from ermbit.engines.deep_tables.intervals import IntervalNetwork, _direction, _polynomial, _value
+from ermbit.engines.deep_tables.variables import Variable, variables
 from ermbit.engines.engine import Budget, ignore
-from ermbit.engines.exhaustive import ExhaustiveEngine
+from ermbit.engines.exhaustive.engine import ExhaustiveEngine
+from ermbit.engines.tables import search as table_search
 
 ENGINE = DeepTablesEngine()
 HAIR_BELOW = Fraction(1, 10**9)

@@ -16,11 +16,13 @@ from gmpy2 import mpq
 
 import random_instances
 import reference
-from ermbit.engines import enumeration_search, enumeration_states, exhaustive
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, Outcome, ignore
-from ermbit.engines.enumeration_states import Batch
-from ermbit.engines.exhaustive import ExhaustiveEngine
-from ermbit.engines.vector_evaluation import VectorEvaluator
+from ermbit.engines.exhaustive import engine as exhaustive
+from ermbit.engines.exhaustive import search as enumeration_search
+from ermbit.engines.exhaustive import states as enumeration_states
+from ermbit.engines.exhaustive.engine import ExhaustiveEngine
+from ermbit.engines.exhaustive.states import Batch
+from ermbit.engines.exhaustive.vector_evaluation import VectorEvaluator
 from ermbit_encodings.finite_form import finite_problem
 from ermbit_encodings.problem import Problem
 from ermbit_instances.errors import InternalError

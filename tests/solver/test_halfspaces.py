@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine_checks import check_certificate, decide, least, minimize, problem_of
-from ermbit.engines import halfspace_search
 from ermbit.engines.engine import Budget, ignore
-from ermbit.engines.halfspace_sweep import sweep, sweep_rows
+from ermbit.engines.halfspaces import search as halfspace_search
+from ermbit.engines.halfspaces.sweep import sweep, sweep_rows
 from ermbit.engines.registry import engine
 from reference import Document, number
 from rewriters import with_threshold

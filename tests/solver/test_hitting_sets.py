@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_checks import decide, least, problem_of
-from ermbit.engines.gordan import Core, System
+from ermbit.engines.hitting_sets.gordan import Core, System
 from ermbit.engines.registry import engine
 from ermbit_instances.errors import InternalError
 from reference import Document, number

@@ -19,13 +19,13 @@ import reference
 import rewriters
 from engine_checks import capability, decide, fraction, least, minimize, problem_of
 from ermbit.engines.engine import Budget, Outcome, ignore
-from ermbit.engines.lifting_forms import added, annihilator, conjugated, inertia, line, squares
-from ermbit.engines.lifting_hull import network_hulls
-from ermbit.engines.lifting_lattice import is_missed
-from ermbit.engines.lifting_linear import coordinates, independent, kernel, rank
-from ermbit.engines.lifting_outer import best_choice, evaluated, read_outer_weights, span
-from ermbit.engines.lifting_pencil import low_rank_points
-from ermbit.engines.lifting_program import Row, _by_z3, _checked, least_cost, least_squares
+from ermbit.engines.lifting.forms import added, annihilator, conjugated, inertia, line, squares
+from ermbit.engines.lifting.hull import network_hulls
+from ermbit.engines.lifting.lattice import is_missed
+from ermbit.engines.lifting.linear import coordinates, independent, kernel, rank
+from ermbit.engines.lifting.outer import best_choice, evaluated, read_outer_weights, span
+from ermbit.engines.lifting.pencil import low_rank_points
+from ermbit.engines.lifting.program import Row, _by_z3, _checked, least_cost, least_squares
 from ermbit.engines.registry import engine
 from real_instances import plain_answer
 from reference import Document

@@ -13,11 +13,11 @@ from gmpy2 import mpq
 import random_instances
 import reference
 from ermbit.engines.engine import Budget, Engine, Incumbent, LowerBound, Outcome, ignore
-from ermbit.engines.mixed_search import split_domains
-from ermbit.engines.nra import NraEngine
-from ermbit.engines.rounding import rational_nearby
-from ermbit.engines.smt import SmtEngine
-from ermbit.engines.z3_backend import Z3Program
+from ermbit.engines.mixed.nra import NraEngine
+from ermbit.engines.mixed.rounding import rational_nearby
+from ermbit.engines.mixed.search import split_domains
+from ermbit.engines.mixed.smt import SmtEngine
+from ermbit.engines.mixed.z3_backend import Z3Program
 from ermbit.verifier import exact_loss, verify
 from ermbit_encodings.mixed import encode_mixed
 from ermbit_encodings.mixed.program import MixedProgram, Row, constant, variable

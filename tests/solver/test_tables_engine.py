@@ -15,17 +15,20 @@ from gmpy2 import mpq
 import random_instances
 import reference
 from engine_checks import capability, decide, least, minimize, problem_of
-from ermbit.engines import table_choice, table_incumbents, table_search, table_units
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, ignore
-from ermbit.engines.exhaustive import ExhaustiveEngine
-from ermbit.engines.table_build import Table, first_of_equals
-from ermbit.engines.table_direction import directions
-from ermbit.engines.table_interpolation import halves, interpolate
-from ermbit.engines.table_loss import GapLoss, gap_loss
-from ermbit.engines.table_symmetry import sample_permutations, with_orbits
-from ermbit.engines.table_tree import build_tree
-from ermbit.engines.table_units import decompose
-from ermbit.engines.tables import TablesEngine
+from ermbit.engines.exhaustive.engine import ExhaustiveEngine
+from ermbit.engines.tables import choice as table_choice
+from ermbit.engines.tables import incumbents as table_incumbents
+from ermbit.engines.tables import search as table_search
+from ermbit.engines.tables import units as table_units
+from ermbit.engines.tables.build import Table, first_of_equals
+from ermbit.engines.tables.direction import directions
+from ermbit.engines.tables.engine import TablesEngine
+from ermbit.engines.tables.interpolation import halves, interpolate
+from ermbit.engines.tables.loss import GapLoss, gap_loss
+from ermbit.engines.tables.symmetry import sample_permutations, with_orbits
+from ermbit.engines.tables.tree import build_tree
+from ermbit.engines.tables.units import decompose
 
 ENGINE = TablesEngine()
 HAIR_BELOW = Fraction(1, 10**9)

@@ -17,12 +17,12 @@ import rewriters
 from engine_checks import check_certificate, minimize, problem_of
 from ermbit.engines.engine import Budget, Event, Incumbent, Outcome, ignore
 from ermbit.engines.registry import engine
-from ermbit.engines.training_anneal import Energy
-from ermbit.engines.training_exact import checked_loss, output_parameters, solved_outputs
-from ermbit.engines.training_moves import Bench, find_units
-from ermbit.engines.training_network import float_network, integer_network
-from ermbit.engines.training_scales import recognised, scalable_neurons
-from ermbit.engines.training_values import Values
+from ermbit.engines.training.anneal import Energy
+from ermbit.engines.training.exact import checked_loss, output_parameters, solved_outputs
+from ermbit.engines.training.moves import Bench, find_units
+from ermbit.engines.training.network import float_network, integer_network
+from ermbit.engines.training.scales import recognised, scalable_neurons
+from ermbit.engines.training.values import Values
 from ermbit.plan import make_plan
 from ermbit_encodings.finite_form import finite_problem
 from ermbit_encodings.problem import Problem

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import reference
 from engine_checks import decide, least, problem_of
-from ermbit.engines import two_layer_kernel as kernel
 from ermbit.engines.registry import engine
+from ermbit.engines.two_layers import kernel
 from random_instances import CLASSIFICATION, LOSSES, REDUCTIONS
 from reference import Document
 

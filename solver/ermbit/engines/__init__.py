@@ -1,1 +1,24 @@
-"""The engines: one module each. :mod:`ermbit.engines.registry` lists them."""
+"""The engines, a package or a module each; :mod:`ermbit.engines.registry` lists them.
+
+``engine``              what an engine is, and what it reports
+``registry``            the table of engines
+``worker``              one run of one engine in a process of its own
+
+``exhaustive``          all assignments                              finite domains
+``tables``              sums of units that share nothing             finite domains
+``deep_tables``         any depth                                    finite domains
+``two_layers``          two hidden layers                            finite domains
+``sat``                 clauses, CaDiCaL                             finite domains
+``halfspaces``          one neuron, number of errors                 real weights
+``hitting_sets``        one neuron, number of errors, any dimension  real weights
+``cells``               one hidden layer                             real weights
+``lifting``             polynomial activations                       all domains
+``mixed``               ``smt``, ``nra``, ``coverings``: general solvers  all domains
+``training``            good networks, no refutations                all domains
+
+``enumerable``, ``enumeration_bounds``  the start of every enumeration, and its number bounds
+``total_search``        deciding and minimising by searches over all assignments
+``threshold_search``    minimising by deciding
+``choice_bits``         how general solvers' time grows with the choices
+``linear_classifier``   linear classifiers as systems of linear forms
+"""

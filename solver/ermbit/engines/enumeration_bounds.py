@@ -12,7 +12,7 @@ from math import log10
 
 import numpy as np
 
-from ermbit.engines.enumeration_program import (
+from ermbit.engines.exhaustive.program import (
     Activate,
     Choose,
     Group,

@@ -17,7 +17,7 @@ from math import gcd, lcm
 
 from gmpy2 import mpq
 
-from ermbit.engines.halfspace_lines import read_unit
+from ermbit.engines.halfspaces.lines import read_unit
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.samples import Sample
 from ermbit_instances.domain import RealDomain

@@ -8,19 +8,19 @@ from ermbit.engines.engine import Engine
 from ermbit_instances.errors import UsageError
 
 _ENGINES: dict[str, str] = {
-    "exhaustive": "ermbit.engines.exhaustive:ExhaustiveEngine",
-    "tables": "ermbit.engines.tables:TablesEngine",
-    "deep_tables": "ermbit.engines.deep_tables:DeepTablesEngine",
-    "two_layers": "ermbit.engines.two_layers:TwoLayersEngine",
-    "halfspaces": "ermbit.engines.halfspaces:HalfspacesEngine",
-    "hitting_sets": "ermbit.engines.hitting_sets:HittingSetsEngine",
-    "cells": "ermbit.engines.cells:CellsEngine",
-    "lifting": "ermbit.engines.lifting:LiftingEngine",
+    "exhaustive": "ermbit.engines.exhaustive.engine:ExhaustiveEngine",
+    "tables": "ermbit.engines.tables.engine:TablesEngine",
+    "deep_tables": "ermbit.engines.deep_tables.engine:DeepTablesEngine",
+    "two_layers": "ermbit.engines.two_layers.engine:TwoLayersEngine",
+    "halfspaces": "ermbit.engines.halfspaces.engine:HalfspacesEngine",
+    "hitting_sets": "ermbit.engines.hitting_sets.engine:HittingSetsEngine",
+    "cells": "ermbit.engines.cells.engine:CellsEngine",
+    "lifting": "ermbit.engines.lifting.engine:LiftingEngine",
     "sat": "ermbit.engines.sat:SatEngine",
-    "smt": "ermbit.engines.smt:SmtEngine",
-    "nra": "ermbit.engines.nra:NraEngine",
-    "coverings": "ermbit.engines.coverings:CoveringsEngine",
-    "training": "ermbit.engines.training:TrainingEngine",
+    "smt": "ermbit.engines.mixed.smt:SmtEngine",
+    "nra": "ermbit.engines.mixed.nra:NraEngine",
+    "coverings": "ermbit.engines.mixed.coverings:CoveringsEngine",
+    "training": "ermbit.engines.training.engine:TrainingEngine",
 }
 
 NAMES: tuple[str, ...] = tuple(_ENGINES)

@@ -1,0 +1,15 @@
+"""Polynomial networks as linear functions of monomials.
+
+``engine``      what it proves; the course of a run
+``hull``        the affine hull of all functions of the network
+``relaxation``  the least loss over it: a lower bound
+``program``     convex programs solved exactly
+``linear``      exact linear algebra
+``quadratic``   one layer of squares
+``forms``       quadratic forms over Q
+``rank``        rank and inertia: which forms so few squares give
+``pencil``      forms of small rank on a line
+``lattice``     integer parameters: lattices that miss the targets
+``outer``       reaching the hulls through free outer weights
+``search``      few units: inner weights numerically, the rest exactly
+"""

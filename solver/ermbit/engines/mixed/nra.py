@@ -1,0 +1,88 @@
+"""The ``nra`` engine: nonlinear real arithmetic in z3, for what no rule makes linear.
+
+Real deep networks, several outputs over the reals, polynomial activations. z3's decision procedure
+is complete for polynomial constraints over the reals, so given time it ends with an answer; models
+may be algebraic and are then verified as such, after an attempt to find rational ones nearby.
+"""
+
+from __future__ import annotations
+
+from ermbit.engines.choice_bits import choice_cost
+from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.mixed.descent import Descent
+from ermbit.engines.mixed.rounding import rational_nearby
+from ermbit.engines.mixed.search import MixedSolver, search
+from ermbit.engines.mixed.z3_backend import Z3Program
+from ermbit_encodings.mixed import NotLinearError, encode_mixed
+from ermbit_encodings.mixed.parameters import LISTED_LIMIT
+from ermbit_encodings.mixed.program import MixedProgram, degree
+from ermbit_encodings.probe import linearity_obstacle
+from ermbit_encodings.problem import Problem
+from ermbit_encodings.relaxation import real_relaxation
+
+SIZE_LIMIT = 100_000
+"""Largest number of edges times samples that is encoded."""
+
+
+class NraEngine(Engine):
+    """z3 on the polynomial encoding."""
+
+    name = "nra"
+    summary = "nonlinear real arithmetic (z3)"
+
+    def capability(self, problem: Problem, task: Task) -> Capability:
+        relaxed = real_relaxation(problem, LISTED_LIMIT)
+        size = problem.instance.network.edge_count * len(problem.samples.rows)
+        if size > SIZE_LIMIT:
+            return Capability(False, False, f"{size} edges times samples are too many")
+        obstacle = linearity_obstacle(relaxed, products=True)
+        if obstacle is not None:
+            return Capability(False, False, obstacle)
+        cost = 0.3 + size**0.5 / 10 + choice_cost(problem, task)
+        if relaxed is not problem and task == "decide":
+            return Capability(True, True, "real relaxation, refined to the finite domains", cost)
+        if task == "minimize" and problem.integer is None:
+            return Capability(True, False, "encloses the minimum over the reals", cost)
+        return Capability(True, True, "polynomial constraints over the reals", cost)
+
+    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        threshold = problem.threshold
+        if threshold < 0:
+            return Outcome("unsat", reason="losses are never negative")
+        relaxed = real_relaxation(problem, LISTED_LIMIT)
+        try:
+            encoding = encode_mixed(
+                relaxed,
+                products=True,
+                exact_fit=threshold == 0,
+                homogenise=relaxed is problem,
+            )
+        except NotLinearError as error:
+            return Outcome("unknown", reason=str(error))
+        encoding.objective.bound(encoding.program, encoding.budget(threshold))
+        solver = self.solver(encoding.program, budget)
+        status, found, reason = search(solver, encoding, problem, threshold, strict=False)
+        if status == "sat" and found is not None:
+            values = rational_nearby(problem.instance, found.values, threshold)
+            return Outcome("sat", values or found.values)
+        if status == "unsat":
+            return Outcome("unsat", reason="the polynomial constraints have no real solution")
+        return Outcome("unknown", reason=reason)
+
+    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        relaxed = real_relaxation(problem, LISTED_LIMIT)
+        try:
+            encoding = encode_mixed(relaxed, products=True, homogenise=relaxed is problem)
+        except NotLinearError as error:
+            return Outcome("unknown", reason=str(error))
+        if encoding.program.is_linear:
+            # Only the objective may have products: as rows they pick the right solver.
+            terms = encoding.objective.terms
+            name = encoding.program.name
+            terms[:] = [term if degree(term) <= 1 else name(term) for term in terms]
+        solver = self.solver(encoding.program, budget)
+        return Descent(problem, encoding, solver, budget, report).run()
+
+    def solver(self, program: MixedProgram, budget: Budget) -> MixedSolver:
+        """The solver that decides the program."""
+        return Z3Program(program, budget, linear=program.is_linear)

@@ -1,0 +1,469 @@
+"""Two hidden layers over finite domains: every first layer, and for each the best second layer.
+
+Later layers see of the first one its activations on the data only, and these are few different
+vectors (docs/theory.md E1, E6). For every choice of them, up to the order of interchangeable units,
+the two units of the second layer are rows of one table, and compiled loops
+(:mod:`~ermbit.engines.two_layers.kernel`) find the best pair. What is reported has been recomputed
+by the plain integer evaluation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import combinations_with_replacement, islice, product
+from math import comb, log10, prod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.enumerable import enumerable
+from ermbit.engines.enumeration_bounds import Bounds
+from ermbit.engines.tables.build import Array, first_of_equals
+from ermbit.engines.tables.choice import Expired
+from ermbit.engines.tables.engine import simple
+from ermbit.engines.tables.loss import GapLoss, gap_loss
+from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
+from ermbit_encodings.integer_form import (
+    IntegerForm,
+    IntegerNeuron,
+    IntegerTerm,
+    integer_domain,
+)
+from ermbit_encodings.problem import Problem
+from ermbit_instances.errors import InternalError
+
+PARAMETER_LIMIT, ASSIGNMENT_LIMIT, ROW_LIMIT = 200, 2**16, 2**14
+"""Free parameters; assignments of a first unit; rows that a second unit is listed with."""
+
+WORK_LIMIT = 10**14
+"""Pairs of rows, biases and first layers in all, beyond which nothing is tried."""
+
+CHUNK, CHUNK_WORK = 1024, 10**9
+"""First layers between looks at the clock, at most, and pairs of rows times biases of theirs."""
+
+INT32 = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """Assignments of some parameters: (rows, parameters) integer values."""
+
+    parameters: tuple[int, ...]
+    values: Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The parts of a network of two hidden layers."""
+
+    first: tuple[IntegerNeuron, ...]
+    second: tuple[IntegerNeuron, IntegerNeuron]
+    outer: tuple[IntegerTerm, IntegerTerm]
+    bias: IntegerTerm | None
+    gain: int
+    constant: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    form: IntegerForm
+    bounds: Bounds
+    shape: _Shape
+    loss: GapLoss
+    alike: bool
+
+
+class TwoLayersEngine(Engine):
+    """Enumeration of first layers, compiled search for second layers."""
+
+    name: ClassVar[str] = "two_layers"
+    summary: ClassVar[str] = "tries all first layers, compiled (finite domains, two hidden layers)"
+
+    def capability(self, problem: Problem, task: Task) -> Capability:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Capability(False, False, prepared)
+        layers, rows, biases = _sizes(prepared)
+        work = layers * (rows**2 / 2) * biases
+        if work > WORK_LIMIT:
+            return Capability(False, False, f"about 10^{log10(work):.0f} pairs are too many")
+        samples = len(prepared.form.inputs)
+        # Measured: half of the rows differ, and a window has some per cent of them.
+        seconds = 3.0 + layers * (2e-8 * rows * samples + rows**2 * biases * samples * 2e-12)
+        reason = f"about {layers} first layers, {rows} rows of a second unit"
+        return Capability(True, True, reason, log10(seconds))
+
+    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        limit = prepared.form.budget(problem.threshold)
+        run = _runner(prepared, budget)
+        exhausted = "no second layer is good enough for any first one"
+        return decide_total(prepared.form, limit, run, exhausted)
+
+    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        form = prepared.form
+        return minimize_total(form, simple(form), _runner(prepared, budget), report)
+
+    @staticmethod
+    def _prepare(problem: Problem) -> _Prepared | str:
+        """Everything the search needs, or why there is no search."""
+        if find_spec("numba") is None:
+            return "numba is not installed"
+        network = problem.instance.network
+        if len(network.outputs) != 1:
+            return "more than one output"
+        if not 0 < network.parameter_count <= PARAMETER_LIMIT:
+            return f"no free parameter, or more than {PARAMETER_LIMIT}"
+        if network.depth != 3:
+            return "not two hidden layers"
+        start = enumerable(problem)
+        if isinstance(start, str):
+            return start
+        form, bounds = start.form, start.bounds
+        if bounds.magnitude >= 2**60:
+            return "the numbers do not fit 64 bits"
+        shape = _shape(form)
+        if isinstance(shape, str):
+            return shape
+        reach = _reach(form, bounds, shape)
+        loss = gap_loss(form, [shape.constant], reach)
+        worst = reach**2 if form.instance.loss.name == "squared" else reach
+        if loss is None or 2 * max(reach, worst * sum(form.weights)) >= INT32:
+            return "the losses do not fit 32 bits"
+        return _Prepared(form, bounds, shape, loss, _interchangeable(form, shape))
+
+
+def _shape(form: IntegerForm) -> _Shape | str:
+    """The parts, or why the network is not of this shape."""
+    inputs = len(form.input_scales)
+    uses = Counter(
+        t.parameter
+        for neuron in form.neurons
+        for t in (*neuron.terms, *(() if neuron.bias is None else (neuron.bias,)))
+        if t.parameter >= 0
+    )
+    if any(count > 1 for count in uses.values()):
+        return "a parameter is shared"
+    if form.outputs[0] < inputs:
+        return "the output is an input"
+    output = form.neurons[form.outputs[0] - inputs]
+    if output.kind != "piecewise_linear" or len(output.pieces) != 1:
+        return "the output is not linear"
+    if len(output.terms) != 2 or output.terms[0].source == output.terms[1].source:
+        return "the output does not read two units"
+    if any(t.source < inputs for t in output.terms):
+        return "the output reads an input"
+    second = tuple(form.neurons[t.source - inputs] for t in output.terms)
+    first_nodes = {t.source for neuron in second for t in neuron.terms}
+    first = tuple(n for n in form.neurons if n.node in first_nodes)
+    rest = {n.node for n in form.neurons} - first_nodes - {n.node for n in (*second, output)}
+    if rest:
+        return "a neuron is not in one of two layers"
+    if len(first) != len(first_nodes) or any(t.source >= inputs for n in first for t in n.terms):
+        return "a second unit reads an input or a second unit"
+    if any(n.kind == "max" for n in first) or any(n.kind != "piecewise_linear" for n in second):
+        return "a maximum, or a polynomial in the second layer"
+    if len({_signature(form, n, t) for n, t in zip(second, output.terms, strict=True)}) != 1:
+        return "the units of the second layer differ"
+    if any(prod(_sizes_of(form, _terms(n))) > ASSIGNMENT_LIMIT for n in first):
+        return "a first unit has too many assignments"
+    rows = prod(_sizes_of(form, (*_terms(second[0]), output.terms[0])))
+    if rows > ROW_LIMIT:
+        return f"a second unit has more than {ROW_LIMIT} assignments"
+    ((slope, intercept),) = output.pieces
+    gain = slope * form.output_factors[0]
+    constant = intercept * form.output_factors[0]
+    outer = (output.terms[0], output.terms[1])
+    return _Shape(first, (second[0], second[1]), outer, output.bias, gain, constant)
+
+
+def _terms(neuron: IntegerNeuron) -> tuple[IntegerTerm, ...]:
+    return (*neuron.terms, *(() if neuron.bias is None else (neuron.bias,)))
+
+
+def _multiples(form: IntegerForm, term: IntegerTerm | None) -> tuple[int, ...]:
+    """factor · parameter for all its values; of a constant the factor, of nothing 0."""
+    if term is None:
+        return (0,)
+    if term.parameter < 0:
+        return (term.factor,)
+    return tuple(term.factor * v for v in integer_domain(form, term.parameter))
+
+
+def _sizes_of(form: IntegerForm, terms: Sequence[IntegerTerm]) -> list[int]:
+    parameters = form.instance.network.parameters
+    return [(parameters[t.parameter].domain.size or 0) if t.parameter >= 0 else 1 for t in terms]
+
+
+def _kind(form: IntegerForm, term: IntegerTerm | None) -> object:
+    """Equal for terms with the same choices in the same numbers."""
+    if term is None:
+        return None
+    return (term.factor, term.parameter >= 0, _multiples(form, term))
+
+
+def _signature(form: IntegerForm, neuron: IntegerNeuron, outer: IntegerTerm) -> object:
+    """Equal for second-layer units that make the same rows from every first layer."""
+    by_source: dict[int, list[object]] = {}
+    for t in neuron.terms:
+        by_source.setdefault(t.source, []).append(_kind(form, t))
+    return (
+        tuple((s, tuple(by_source[s])) for s in sorted(by_source)),
+        _kind(form, neuron.bias),
+        (neuron.kind, neuron.breakpoints, neuron.pieces),
+        _kind(form, outer),
+    )
+
+
+def _interchangeable(form: IntegerForm, shape: _Shape) -> bool:
+    """Whether any order of the first layer's vectors serves as well as any other.
+
+    All first units make the same vectors, and both second units read all of them alike.
+    """
+    kinds = {
+        (
+            tuple(sorted((t.source, _multiples(form, t)) for t in n.terms)),
+            _multiples(form, n.bias),
+            (n.kind, n.breakpoints, n.pieces, n.coefficients),
+        )
+        for n in shape.first
+    }
+    for neuron in shape.second:
+        reads = Counter(t.source for t in neuron.terms)
+        if set(reads) != {n.node for n in shape.first} or max(reads.values()) > 1:
+            return False
+        if len({_multiples(form, t) for t in neuron.terms}) != 1:
+            return False
+    return len(kinds) == 1
+
+
+def _reach(form: IntegerForm, bounds: Bounds, shape: _Shape) -> int:
+    """No gap, and no part of one, exceeds this."""
+    total = abs(shape.constant)
+    for neuron, outer in zip(shape.second, shape.outer, strict=True):
+        size = max(abs(v) for v in _multiples(form, outer))
+        # A term of the output is bounded with everything else; here its activation's size counts.
+        total += abs(shape.gain) * size * _activation_size(form, bounds, neuron)
+    total += abs(shape.gain) * max(abs(v) for v in _multiples(form, shape.bias))
+    aims = [form.scale, form.margin, *(abs(v) for row in form.targets for v in row)]
+    return total + max(aims)
+
+
+def _activation_size(form: IntegerForm, bounds: Bounds, neuron: IntegerNeuron) -> int:
+    inputs = len(form.input_scales)
+    z = max(abs(v) for v in _multiples(form, neuron.bias))
+    for t in neuron.terms:
+        if t.source < inputs:
+            signal = max((abs(x[t.source]) for x in form.inputs), default=0)
+        else:
+            signal = _activation_size(form, bounds, form.neurons[t.source - inputs])
+        z += max(abs(v) for v in _multiples(form, t)) * signal
+    if neuron.kind == "polynomial":
+        return sum(abs(c) * z**k for k, c in enumerate(neuron.coefficients))
+    pieces = bounds.pieces[neuron.node]
+    return max(abs(slope) * z + abs(intercept) for _, slope, intercept in pieces)
+
+
+def _sizes(prepared: _Prepared) -> tuple[int, int, int]:
+    """First layers, rows of a second unit, output biases: before equal ones are merged."""
+    form, shape = prepared.form, prepared.shape
+    counts = [prod(_sizes_of(form, _terms(n))) for n in shape.first]
+    if prepared.alike:
+        layers = comb(counts[0] + len(counts) - 1, len(counts))
+    else:
+        layers = prod(counts)
+    rows = prod(_sizes_of(form, (*_terms(shape.second[0]), shape.outer[0])))
+    return layers, rows, len(_multiples(form, shape.bias))
+
+
+class _Search:
+    """One pass over all first layers."""
+
+    def __init__(self, prepared: _Prepared, budget: Budget, found: Found) -> None:
+        self.prepared, self.budget, self.found = prepared, budget, found
+        self.statistics: dict[str, Any] = {}
+        self.limit = 0
+
+    def check(self) -> None:
+        if self.budget.expired:
+            raise Expired
+
+    def run(self, limit: int) -> None:
+        """Go through all choices with a total of at most a limit; returns only after all."""
+        from ermbit.engines.two_layers import kernel
+
+        self.check()
+        p, form = self.prepared, self.prepared.form
+        shape, loss = p.shape, p.loss
+        self.limit = limit
+        tables = [self._first(neuron) for neuron in shape.first]
+        offsets = np.cumsum([0] + [len(vectors) for vectors, _ in tables])
+        first = np.concatenate([vectors for vectors, _ in tables])
+        grid, shift, assignments = self._grid(shape.second[0], [n.node for n in shape.first])
+        pieces = p.bounds.pieces[shape.second[0].node]
+        starts = np.array([-(2**62) if s is None else s for s, _, _ in pieces], dtype=np.int64)
+        slopes, intercepts = (np.array([q[k] for q in pieces], dtype=np.int64) for k in (1, 2))
+        outer = np.array(_multiples(form, shape.outer[0]), dtype=np.int64) * shape.gain
+        biases = np.array(_multiples(form, shape.bias), dtype=np.int64) * shape.gain
+        cost = {"linear": kernel.LINEAR, "square": kernel.SQUARE, "count": kernel.COUNT}[loss.cost]
+        evaluated = layers = 0
+        rng = np.random.default_rng(self.budget.seed)
+        # Multisets are of places, so the same place must hold the same vector for all units.
+        equal = all(np.array_equal(vectors, tables[0][0]) for vectors, _ in tables)
+        counts = [len(vectors) for vectors, _ in tables]
+        for chosen in self._tuples(counts, p.alike and equal, rng):
+            self.check()
+            places = chosen + offsets[:-1]
+            if self.limit < 0:
+                return
+            found, work = kernel.best_pairs(
+                first, places, grid, shift, starts, slopes, intercepts, outer, biases,
+                loss.target.astype(np.int64), loss.signs.astype(np.int64),
+                loss.weights.astype(np.int32), cost, loss.two_sided, loss.largest, self.limit,
+            )  # fmt: skip
+            evaluated, layers = evaluated + int(work), layers + len(chosen)
+            self.statistics = {
+                "vectors": [len(vectors) for vectors, _ in tables],
+                "first layers": layers,
+                "pairs": evaluated,
+            }
+            if found[0] >= 0:
+                self._offer([int(v) for v in found], chosen, tables, assignments)
+
+    def _first(self, neuron: IntegerNeuron) -> tuple[Array, _Choices]:
+        """The different activation vectors of a first-layer unit on the samples."""
+        form = self.prepared.form
+        terms = _terms(neuron)
+        parameters, values = _assignments(form, terms)
+        column = {q: k for k, q in enumerate(parameters)}
+        z = np.zeros((len(values), len(form.inputs)), dtype=np.int64)
+        inputs = np.array(form.inputs, dtype=np.int64).reshape(len(form.inputs), -1)
+        for t in terms:
+            weight = t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
+            signal = inputs[:, t.source] if t.source >= 0 else np.ones(len(inputs), dtype=np.int64)
+            z += np.asarray(weight).reshape(-1, 1) * signal[None, :]
+        vectors = self._activate(neuron, z)
+        kept = first_of_equals(list(vectors.T))
+        # Sorted: units that list the same vectors in another order then have equal tables.
+        kept = kept[np.lexsort(vectors[kept].T)]
+        return np.ascontiguousarray(vectors[kept]), _Choices(parameters, values[kept])
+
+    def _activate(self, neuron: IntegerNeuron, z: Array) -> Array:
+        if neuron.kind == "polynomial":
+            value = np.full_like(z, neuron.coefficients[-1])
+            for c in reversed(neuron.coefficients[:-1]):
+                value = value * z + c
+            return value
+        (_, slope, intercept), *others = self.prepared.bounds.pieces[neuron.node]
+        value = z * slope + intercept
+        for start, slope, intercept in others:
+            value = np.where(z >= start, z * slope + intercept, value)
+        return value
+
+    def _grid(
+        self, neuron: IntegerNeuron, sources: Sequence[int]
+    ) -> tuple[Array, Array, _Choices]:
+        """All assignments of a second-layer unit: multipliers of the sources, and bias."""
+        form = self.prepared.form
+        parameters, values = _assignments(form, _terms(neuron))
+        column = {q: k for k, q in enumerate(parameters)}
+        place = {node: k for k, node in enumerate(sources)}
+        grid = np.zeros((len(values), len(sources)), dtype=np.int64)
+        shift = np.zeros(len(values), dtype=np.int64)
+        for t in neuron.terms:
+            weight = t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
+            grid[:, place[t.source]] += weight
+        if neuron.bias is not None:
+            t = neuron.bias
+            shift += t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
+        return grid, shift, _Choices(parameters, values)
+
+    def _tuples(
+        self, counts: Sequence[int], multisets: bool, rng: np.random.Generator
+    ) -> Iterator[Array]:
+        """Choices of a vector for every first-layer unit, some at a time, in mixed order."""
+        if multisets:
+            everything: Iterator[tuple[int, ...]] = combinations_with_replacement(
+                (int(v) for v in rng.permutation(counts[0])), len(counts)
+            )
+        else:
+            everything = product(*([int(v) for v in rng.permutation(n)] for n in counts))
+        _, rows, biases = _sizes(self.prepared)
+        size = max(1, min(CHUNK, CHUNK_WORK // (rows**2 * biases)))
+        while chunk := list(islice(everything, size)):
+            yield np.array(chunk, dtype=np.int64)
+
+    def _offer(
+        self,
+        found: Sequence[int],
+        chosen: Array,
+        tables: Sequence[tuple[Array, _Choices]],
+        assignments: _Choices,
+    ) -> None:
+        """Report what the kernel found."""
+        total, place, row, outer, other_row, other_outer, bias = found
+        form, shape = self.prepared.form, self.prepared.shape
+        if total > self.limit:
+            raise InternalError("the loops returned what was not asked for")
+        values = dict(enumerate(simple(form)))
+        for number, (_, choices) in zip(chosen[place], tables, strict=True):
+            values |= zip(choices.parameters, map(int, choices.values[number]), strict=True)
+        own = assignments.parameters
+        pairs = ((0, row, outer), (1, other_row, other_outer))
+        for unit, r, v in pairs:
+            # The second unit's parameters in the order of the first one's, source by source.
+            mine = own if unit == 0 else _mirrored(shape)
+            values |= zip(mine, map(int, assignments.values[r]), strict=True)
+            term = shape.outer[unit]
+            if term.parameter >= 0:
+                values[term.parameter] = list(integer_domain(form, term.parameter))[v]
+        if shape.bias is not None and shape.bias.parameter >= 0:
+            parameter = shape.bias.parameter
+            values[parameter] = list(integer_domain(form, parameter))[bias]
+        parameters = tuple(values[q] for q in range(len(form.grids)))
+        self.limit = self.found(parameters, total)
+
+
+def _assignments(form: IntegerForm, terms: Sequence[IntegerTerm]) -> tuple[tuple[int, ...], Array]:
+    """The parameters of terms, and all their assignments (rows, parameters)."""
+    parameters = tuple(t.parameter for t in terms if t.parameter >= 0)
+    domains = [list(integer_domain(form, q)) for q in parameters]
+    rows = list(product(*domains))  # a single empty one without parameters
+    return parameters, np.array(rows, dtype=np.int64).reshape(len(rows), len(parameters))
+
+
+def _mirrored(shape: _Shape) -> tuple[int, ...]:
+    """The second unit's parameters in the places of the first unit's."""
+    mine, other = shape.second
+    left: dict[int, list[IntegerTerm]] = {}
+    for t in other.terms:
+        left.setdefault(t.source, []).append(t)
+    found = [left[t.source].pop(0).parameter for t in mine.terms]
+    if other.bias is not None:
+        found.append(other.bias.parameter)
+    return tuple(q for q in found if q >= 0)
+
+
+def _runner(prepared: _Prepared, budget: Budget) -> Run:
+    """The search as :mod:`~ermbit.engines.total_search` calls it."""
+
+    def run(limit: int, found: Found, raised: Callable[[int], None]) -> tuple[dict[str, Any], bool]:
+        search = _Search(prepared, budget, found)
+        try:
+            search.run(limit)
+        except Expired:
+            return search.statistics, False
+        except Ended:
+            pass
+        return search.statistics, True
+
+    return run
