@@ -16,6 +16,7 @@ from gmpy2 import mpq
 
 import random_instances
 import reference
+from ermbit.engines import enumerable
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, Outcome, ignore
 from ermbit.engines.exhaustive import engine as exhaustive
 from ermbit.engines.exhaustive import search as enumeration_search
@@ -270,9 +271,9 @@ def test_tables_and_multisets_leave_out_most_assignments() -> None:
 
 @pytest.mark.parametrize("block", range(20, 22))
 def test_python_integers_give_the_same_answers(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = exhaustive.enumeration_bounds
+    usual = enumerable.enumeration_bounds
     monkeypatch.setattr(
-        exhaustive,
+        enumerable,
         "enumeration_bounds",
         lambda form, bits: replace(usual(form, bits), magnitude=2**80),  # type: ignore[type-var]
     )
