@@ -18,7 +18,6 @@ import random_instances
 import reference
 from ermbit.engines import enumerable
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, Outcome, ignore
-from ermbit.engines.exhaustive import engine as exhaustive
 from ermbit.engines.exhaustive import search as enumeration_search
 from ermbit.engines.exhaustive import states as enumeration_states
 from ermbit.engines.exhaustive.engine import ExhaustiveEngine
