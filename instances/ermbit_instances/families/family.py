@@ -12,14 +12,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gmpy2 import mpq
-
+from ermbit_instances.documents import Document, certificate_document, instance_document
 from ermbit_instances.errors import UsageError
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.rational import Rational, as_rational, shorten, write_rational
 
+__all__ = [
+    "Build",
+    "Document",
+    "Family",
+    "FamilyError",
+    "FamilyParameter",
+    "Generated",
+    "ParameterValue",
+    "certificate_document",
+    "instance_document",
+    "read_rational",
+    "register",
+    "registered",
+]
+
 ParameterValue = int | str
-Document = dict[str, Any]
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
@@ -161,31 +174,3 @@ def register(family: Family) -> Family:
 def registered() -> dict[str, Family]:
     """The register, by name in alphabetical order (modules that were not imported are missing)."""
     return dict(sorted(_REGISTERED.items()))
-
-
-def instance_document(
-    name: str,
-    network: Document,
-    weights: Document,
-    data: Document,
-    loss: Document,
-    threshold: Rational | int,
-    meta: Document,
-) -> Document:
-    """Assemble an instance document with its keys in the order in which files are written."""
-    return {
-        "format": "ermbit-instance",
-        "version": 1,
-        "name": name,
-        "network": network,
-        "weights": weights,
-        "data": data,
-        "loss": loss,
-        "threshold": write_rational(mpq(threshold)),
-        "meta": meta,
-    }
-
-
-def certificate_document(parameters: Mapping[str, Any]) -> Document:
-    """A certificate document around parameter arrays or single names."""
-    return {"format": "ermbit-certificate", "version": 1, "parameters": dict(parameters)}
