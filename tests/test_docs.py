@@ -29,10 +29,19 @@ from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
 from ermbit_instances.instance import Instance, load, parse_instance
 from ermbit_instances.loss import LOSSES, REDUCTIONS
 from ermbit_instances.rational_domain import RationalDomain
+from ermbit_instances.reductions import colorability, hypergraph
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+
+NOTATIONS = (
+    activation_text.NOTATION,
+    domain_text.NOTATION,
+    hypergraph.NOTATION,
+    colorability.NOTATION,
+)
+"""Short notations that the page of the families has once."""
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -205,7 +214,7 @@ def legal(parameter: FamilyParameter) -> str:
 
 def meaning(parameter: FamilyParameter) -> str:
     text = parameter.help
-    for notation in (activation_text.NOTATION, domain_text.NOTATION):
+    for notation in NOTATIONS:
         text = text.removesuffix(f": {notation}")  # the page has the notations once
     return text
 

@@ -108,8 +108,7 @@ def read_hypergraph(text: str, rng: Rng | None = None) -> Hypergraph:
 def random_hypergraph(rng: Rng, vertices: int, edges: int, size: int = 2) -> Hypergraph:
     """A uniform choice of ``edges`` distinct sets of ``size`` vertices.
 
-    Sets are drawn until so many are distinct, each by Floyd's method (Bentley & Floyd, "A sample of
-    brilliance", CACM 1987): one number of the stream a member.
+    Sets are drawn until so many are distinct.
 
     Raises UsageError when there are not so many sets, or past :data:`LARGEST`.
     """
@@ -122,12 +121,20 @@ def random_hypergraph(rng: Rng, vertices: int, edges: int, size: int = 2) -> Hyp
         )
     chosen: set[tuple[int, ...]] = set()
     while len(chosen) < edges:
-        members: set[int] = set()
-        for last in range(vertices - size, vertices):
-            vertex = rng.integers(0, last)
-            members.add(last if vertex in members else vertex)
-        chosen.add(tuple(sorted(members)))
+        chosen.add(random_edge(rng, vertices, size))
     return Hypergraph(vertices, tuple(chosen))
+
+
+def random_edge(rng: Rng, vertices: int, size: int) -> tuple[int, ...]:
+    """A uniform set of ``size`` vertices, ascending; ``size`` numbers of the stream.
+
+    By Floyd's method (Bentley & Floyd, "A sample of brilliance", CACM 1987).
+    """
+    members: set[int] = set()
+    for last in range(vertices - size, vertices):
+        vertex = rng.integers(0, last)
+        members.add(last if vertex in members else vertex)
+    return tuple(sorted(members))
 
 
 def complete(vertices: int, size: int = 2) -> Hypergraph:

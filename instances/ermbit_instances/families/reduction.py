@@ -1,0 +1,71 @@
+"""What families of reductions share: the domain, the status, the certificate (docs/reductions.md).
+
+The backward proofs hold over the reals, so ``unsat`` is right for every domain; ``sat`` needs a
+domain that holds the values of the forward map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gmpy2 import mpq
+
+from ermbit_instances.certificate import parameters_document
+from ermbit_instances.domain import Domain
+from ermbit_instances.families.domain_text import NOTATION, domain_document, domain_of
+from ermbit_instances.families.family import (
+    Document,
+    FamilyError,
+    FamilyParameter,
+    Generated,
+    certificate_document,
+)
+from ermbit_instances.instance import parse_instance
+from ermbit_instances.rational import Rational
+from ermbit_instances.reductions.formulas import Status
+
+AUTO = "auto"
+
+DOMAIN = FamilyParameter(
+    "domain", "text", AUTO, f"domain of all parameters, or auto: a small one that fits: {NOTATION}"
+)
+
+LOSS = FamilyParameter(
+    "loss", "choice", "absolute", "loss of one sample", choices=("absolute", "squared")
+)
+
+
+def chosen_domain(text: str, smallest: str) -> Document:
+    """The domain object that a family's parameter asks for; ``smallest`` is meant by ``auto``."""
+    return domain_document(smallest if text == AUTO else text)
+
+
+def check_domain(weights: Document, needed: Iterable[Rational | int], status: Status) -> Domain:
+    """The domain; FamilyError where the values needed for the forward map are not in it.
+
+    An instance that is ``unsat`` needs none of them.
+    """
+    domain = domain_of(weights)
+    lacking = sorted(value for value in needed if mpq(value) not in domain)
+    if lacking and status != "unsat":
+        shown = ", ".join(map(str, lacking[:8]))
+        raise FamilyError(f"parameter domain: it lacks {shown}, which solutions are written with")
+    return domain
+
+
+def generated(
+    document: Document,
+    status: Status,
+    values: Sequence[Rational] | None,
+    how: dict[Status, str],
+) -> Generated:
+    """The instance with status, ``minimum`` 0 if it is sat, and the certificate of given values."""
+    meta: dict[str, Any] = {"status": status, "how": how[status]}
+    if status == "sat":
+        meta["minimum"] = 0
+    document = {**document, "meta": {**meta, **document["meta"]}}
+    if values is None:
+        return Generated(document)
+    network = parse_instance(document).network
+    return Generated(document, certificate_document(parameters_document(network, values)))
