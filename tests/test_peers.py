@@ -18,6 +18,7 @@ import pytest
 
 import random_instances
 import reference
+from ermbit.verifier.verify import verify
 from ermbit_instances.instance import parse_instance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +33,8 @@ from benchmark.sets import SETS, cases  # noqa: E402
 from benchmark.solvers import Reply  # noqa: E402
 from peers.__main__ import PEERS  # noqa: E402
 from peers.answer import Answer, NotSupported  # noqa: E402
-from peers.question import question_of, total_at  # noqa: E402
+from peers.evaluation import total_at  # noqa: E402
+from peers.question import question_of  # noqa: E402
 
 HERE = ("z3-bits", "z3-integer", "cvc5-bits", "cvc5-integer", "highs")
 """Peers whose packages the test environment has; CP-SAT runs in an environment of its own."""
@@ -40,6 +42,9 @@ HERE = ("z3-bits", "z3-integer", "cvc5-bits", "cvc5-integer", "highs")
 LEAKY = {"name": "leaky_relu", "slope": "1/2"}
 CLIP = {"name": "clip", "low": 0, "high": 2}
 HALVES = {"domain": "fixed_point", "bits": 2, "fraction_bits": 1}
+CUBE = {"name": "polynomial", "coefficients": [0, 0, 0, 1]}
+QUARTIC = {"name": "polynomial", "coefficients": [0, "-1/2", 0, 0, 1]}
+PARABOLA = {"name": "polynomial", "coefficients": [1, "1/2", 1]}
 ODD = {"domain": "finite", "values": [-1, "1/2", 2]}
 
 
@@ -60,6 +65,11 @@ TINY = {
     "step-zero_one": tiny("step", integers(1), "zero_one", "sum"),
     "sign-hinge": tiny("sign", integers(1), "hinge", "sum"),
     "square-max": tiny("square", integers(1), "absolute", "max"),
+    "cube": tiny(CUBE, integers(1), "absolute", "sum"),
+    "cube-zero_one": tiny(CUBE, HALVES, "zero_one", "sum", (1,)),
+    "quartic-max": tiny(QUARTIC, integers(0, 1), "absolute", "max", (1,)),
+    "parabola-hinge": tiny(PARABOLA, integers(1), "hinge", "sum", (1,)),
+    "parabola-max": tiny(PARABOLA, HALVES, "absolute", "max", (1,)),
     "leaky": tiny(LEAKY, ODD, "absolute", "sum", (1,)),
     "clip": tiny(CLIP, HALVES, "squared", "sum", (1,)),
     "relu-max-hinge": tiny("relu", HALVES, "hinge", "max", (1,)),
@@ -94,7 +104,7 @@ def agrees(name: str, doc: dict[str, Any], ask: Any = run) -> None:
 @pytest.mark.parametrize("name", HERE)
 @pytest.mark.parametrize("title", TINY)
 def test_peer_agrees_with_the_reference(name: str, title: str) -> None:
-    if (name, title) == ("highs", "square-max"):
+    if name == "highs" and title.partition("-")[0] in ("square", "cube", "quartic", "parabola"):
         with pytest.raises(NotSupported):
             agrees(name, TINY[title])
     else:
@@ -136,7 +146,10 @@ def in_own_environment(
     not environment.is_ready(),
     reason="CP-SAT lives in .venv-peers, which scripts/bench_decide.py makes on first use",
 )
-@pytest.mark.parametrize("title", ("relu", "step-zero_one", "square-max", "leaky", "deep"))
+@pytest.mark.parametrize(
+    "title",
+    ("relu", "step-zero_one", "square-max", "leaky", "deep", "parabola-hinge"),
+)
 def test_cpsat_agrees_with_the_reference(tmp_path: Path, title: str) -> None:
     def ask(name: str, doc: dict[str, Any], task: str, at: Fraction | None = None) -> Answer:
         return in_own_environment(tmp_path, name, doc, task, at)
@@ -155,6 +168,44 @@ def test_real_weights(name: str) -> None:
     assert found.status == "sat"
     assert reference.loss(kink, found.parameters) <= 2
     assert run(name, kink, "solve", Fraction(199, 100)).status == "unsat"
+
+
+@pytest.mark.parametrize("name", ("z3", "cvc5"))
+def test_real_polynomials(name: str) -> None:
+    """Exact fits with and without roots, bounds on the largest error, labels, a rational domain."""
+    two = document([[-1], [0], [2]], [2, 0, 8], (1,), REAL, activation="square")
+    assert sat(name, two, Fraction(0))  # v u² = 2, so with v = 1 it is √2
+    two["data"]["y"] = [[-2], [0], [-8]]
+    assert sat(name, two, Fraction(0))
+    cube = document([[-1], [0], [1], [2]], [-1, 0, 1, 9], (1,), REAL, activation=CUBE)
+    assert not sat(name, cube, Fraction(0))
+    cube["data"]["y"] = [[1], [0], [-1], [-8]]
+    assert sat(name, cube, Fraction(0))
+    line = document([[-1], [0], [1]], [2, 0, 2], (), REAL, reduction="max")
+    line["network"]["layers"].insert(0, {"units": 1, "activation": "square"})
+    line["network"]["layers"][1]["bias"] = False
+    assert sat(name, line, Fraction(0))
+    line["data"]["y"] = [[1], [-1], [1]]
+    assert sat(name, line, Fraction(1))
+    assert not sat(name, line, Fraction(1, 2))
+    labels = document([[-1], [0], [1]], [1, -1, 1], (1,), REAL, activation=CUBE, loss="zero_one")
+    assert not sat(name, labels, Fraction(0))
+    narrow = document([[0], [1]], [0, 2], (1,), {"domain": "rational", "bits": 12})
+    narrow["network"]["layers"][0]["activation"] = "square"
+    assert run(name, narrow, "solve", Fraction(0)).status in ("sat", "unknown")
+    narrow["data"]["x"].append([0])
+    narrow["data"]["y"].append([1])
+    assert run(name, narrow, "solve", Fraction(0)).status == "unsat"
+
+
+def sat(name: str, doc: dict[str, Any], threshold: Fraction) -> bool:
+    """Whether a peer says ``sat``; its certificate is then verified."""
+    found = run(name, doc, "solve", threshold)
+    assert found.status in ("sat", "unsat")
+    if found.status == "sat":
+        instance = parse_instance({**doc, "threshold": str(threshold)})
+        assert verify(instance, found.parameters).accepted
+    return found.status == "sat"
 
 
 def test_real_minimum() -> None:

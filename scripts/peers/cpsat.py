@@ -1,9 +1,9 @@
 """CP-SAT (OR-Tools): finite domains, all in integers.
 
 Hidden values are shared by samples with equal inputs. `relu` is a maximum, `abs` an absolute value,
-other pieces are guarded equations. A product of a parameter with a value that is not constant is
-either CP-SAT's own product, or one guarded equation for each value of the parameter; the latter is
-used for short domains. Interchangeable units are ordered lexicographically.
+other pieces are guarded equations, powers are products. A product of a parameter with a value that
+is not constant is either CP-SAT's own product, or one guarded equation for each value of the
+parameter; the latter is used for short domains. Interchangeable units are in lexicographic order.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import Any
 
 from ortools.sat.python import cp_model
 
+from peers import polynomials
 from peers.answer import Answer, NotSupported
-from peers.question import Edge, Question, Sample, Unit, unit_ranges
+from peers.evaluation import unit_ranges
+from peers.question import Edge, Question, Sample, Unit
 
 LARGEST = 2**60
 """No number may pass this: CP-SAT computes in 64 bits."""
@@ -145,10 +147,8 @@ class Builder:
         side = self.integer(low, high)
         self.model.add(side == z)
         z = side
-        if unit.activation == "square":
-            result = self.integer(least, most)
-            self.model.add_multiplication_equality(result, [side, side])
-            return result
+        if unit.coefficients:
+            return self.polynomial(unit, side, low, high)
         bounds = [b for b in unit.breakpoints if low < b <= high]
         first = sum(b <= low for b in unit.breakpoints)
         pieces = list(zip(unit.slopes, unit.intercepts, strict=True))[first:]
@@ -184,6 +184,24 @@ class Builder:
             guards = [] if k == 0 else [reached[k - 1]]
             guards += [~reached[k]] if k < len(reached) else []
             self.model.add(result == slope * z + intercept).only_enforce_if(guards)
+        return result
+
+    def polynomial(self, unit: Unit, z: Any, low: int, high: int) -> Any:
+        """Σ c_k Z^k, powers by CP-SAT's product."""
+
+        def product(exponent: int, a: Any, b: Any) -> Any:
+            least, most = polynomials.power_range(exponent, low, high)
+            result = self.integer(int(least), int(most))
+            self.model.add_multiplication_equality(result, [a, b])
+            return result
+
+        terms = polynomials.terms(unit.coefficients, z, product)
+        if polynomials.is_power(unit.coefficients):
+            return terms[0][1]
+        least, most = polynomials.value_range(unit.coefficients, low, high, integral=True)
+        result = self.integer(int(least), int(most))
+        total = sum(int(c) * power for c, power in terms)
+        self.model.add(result == int(unit.coefficients[0]) + total)
         return result
 
     def line(self, slope: int, z: Any, intercept: int, least: int, most: int) -> Any:

@@ -22,7 +22,8 @@ from math import ceil
 from typing import Any
 
 from peers.answer import Answer, NotSupported
-from peers.question import Edge, Question, Sample, Unit, unit_ranges
+from peers.evaluation import unit_ranges
+from peers.question import Edge, Question, Sample, Unit
 
 LISTED = 8
 """Domains of up to this many values are disaggregated value by value."""
@@ -175,8 +176,8 @@ class Builder:
 
     def activation(self, unit: Unit, z: Linear, ranges: Any) -> Linear:
         """A = φ(Z): a line, ramps and jumps."""
-        if unit.activation == "square":
-            raise NotSupported("the activation square")
+        if unit.coefficients:
+            raise NotSupported(f"the activation {unit.activation}")
         low, high = (float(v) for v in ranges[-1 - unit.node])
         first = sum(b <= low for b in unit.breakpoints)
         bounds = [int(b) for b in unit.breakpoints if low < b <= high]

@@ -15,6 +15,7 @@ from math import ceil, floor, lcm
 from pathlib import Path
 
 from ermbit_instances.instance import Instance, load
+from peers import polynomials
 from peers.answer import NotSupported, written
 
 MOST_VALUES = 4096
@@ -25,11 +26,27 @@ Number = int | Fraction
 
 @dataclass(frozen=True)
 class Parameter:
-    """A free parameter θ = P / denominator; ``values``: all P, ascending, or None for the reals."""
+    """A free parameter θ = P / denominator.
+
+    Attributes:
+        values: all P, ascending, or None for the reals.
+        bits: the reals stand for the rationals of a domain of too many values: numerators and
+            denominators of at most so many bits. What is refuted over the reals is refuted there.
+    """
 
     name: str
     denominator: int
     values: tuple[Number, ...] | None
+    bits: int | None = None
+
+    def admits(self, value: Number | str) -> bool:
+        """Whether a value found over the reals is in the domain; a text is irrational."""
+        if self.bits is None:
+            return True
+        if isinstance(value, str):
+            return False
+        value = Fraction(value)
+        return max(abs(value.numerator), value.denominator) < 2**self.bits
 
     @property
     def symmetric(self) -> bool:
@@ -50,8 +67,9 @@ class Edge:
 class Unit:
     """A neuron: Z = Σ edges, A = φ(Z) in scaled numbers.
 
-    φ is ``square``, or slope_k Z + intercept_k on [breakpoint_k, breakpoint_{k+1}), the first piece
-    from −∞ and the last to ∞. In integers the breakpoints are integers.
+    φ is a polynomial with ``coefficients`` from degree 0 on, or, if these are empty, slope_k Z +
+    intercept_k on [breakpoint_k, breakpoint_{k+1}), the first piece from −∞ and the last to ∞. In
+    integers coefficients and breakpoints are integers.
     """
 
     node: int
@@ -60,22 +78,29 @@ class Unit:
     breakpoints: tuple[Number, ...] = ()
     slopes: tuple[Number, ...] = ()
     intercepts: tuple[Number, ...] = ()
+    coefficients: tuple[Number, ...] = ()
 
     @property
     def constants(self) -> bool:
         """Whether φ takes finitely many values."""
-        return self.activation != "square" and not any(self.slopes)
+        return not self.coefficients and not any(self.slopes)
 
     @property
     def homogeneous(self) -> bool:
-        """Whether φ(t z) = t φ(z) for t ≥ 0."""
-        if self.activation == "square":
-            return False
+        """Whether φ(t z) = t^k φ(z) for t ≥ 0 and some k ≥ 1."""
+        if self.coefficients:
+            return sum(c != 0 for c in self.coefficients) == 1 and self.coefficients[0] == 0
         return not any(self.intercepts) and not any(self.breakpoints)
 
     def even(self) -> bool:
         """Whether φ(−z) = φ(z)."""
-        return self.activation in ("square", "abs")
+        if self.coefficients:
+            return polynomials.is_even(self.coefficients)
+        return self.activation == "abs"
+
+    def odd(self) -> bool:
+        """Whether φ is a polynomial with φ(−z) = −φ(z)."""
+        return bool(self.coefficients) and polynomials.is_odd(self.coefficients)
 
 
 @dataclass(frozen=True)
@@ -100,7 +125,8 @@ class Question:
         margin: a score is right if it is ≥ margin; None: if it is > 0.
         threshold: γ, or None.
         classes: of each class of interchangeable units, their incoming parameters, unit by unit.
-        flips: first incoming weights whose sign is free (even activations).
+        flips: first incoming weights whose sign is free (even activations, and odd polynomials
+            whose readers can change theirs).
     """
 
     name: str
@@ -127,6 +153,11 @@ class Question:
     def loss_unit(self) -> int:
         """Scaled loss of one sample for a loss of 1."""
         return {"zero_one": 1, "squared": self.unit**2}.get(self.loss, self.unit)
+
+    @property
+    def polynomial(self) -> bool:
+        """Whether some activation is a polynomial."""
+        return any(unit.coefficients for unit in self.units)
 
     @property
     def classification(self) -> bool:
@@ -249,7 +280,11 @@ def _parameters(instance: Instance) -> tuple[Parameter, ...]:
             found.append(Parameter(parameter.name, 1, None))
             continue
         if domain.size > MOST_VALUES:
-            raise NotSupported(f"a domain of {domain.size} values")
+            document = domain.canonical()
+            if document["domain"] != "rational":
+                raise NotSupported(f"a domain of {domain.size} values")
+            found.append(Parameter(parameter.name, 1, None, int(document["bits"])))
+            continue
         values = [fraction(v) for v in domain.values()]
         grid = lcm(*(v.denominator for v in values))
         found.append(Parameter(parameter.name, grid, tuple(int(v * grid) for v in values)))
@@ -275,8 +310,12 @@ def _unit(
     scale = lcm(*(f.denominator for f, _, _ in raw)) if integral else 1
     edges = tuple(Edge(_lean(f * scale), p, s) for f, p, s in raw)
     node, activation = neuron.node, neuron.activation  # type: ignore[attr-defined]
-    if activation.kind == "polynomial" and activation.name == "square":
-        return Unit(node, edges, "square"), scale**2
+    if activation.kind == "polynomial":
+        powers = [fraction(c) / scale**k for k, c in enumerate(activation.coefficients)]
+        out = lcm(*(c.denominator for c in powers)) if integral else 1
+        return Unit(
+            node, edges, activation.name, coefficients=tuple(_lean(c * out) for c in powers)
+        ), out
     if activation.kind != "piecewise_linear":
         raise NotSupported(f"the activation {activation.name}")
     points = [fraction(b) * scale for b in activation.breakpoints]
@@ -358,105 +397,33 @@ def _alike(vectors: Sequence[Sequence[int]], parameters: Sequence[Parameter]) ->
 
 
 def _flips(question: Question) -> tuple[int, ...]:
-    """One own weight of every even unit all of whose incoming parameters may be negated."""
+    """One own weight of every unit that may be negated with all other incoming parameters.
+
+    The activation is even; or it is odd, and all edges that read the unit have own parameters
+    whose domains are symmetric. Sorting units afterwards keeps these weights ≥ 0.
+    """
     uses: dict[int, int] = {}
+    readers: dict[int, list[Edge]] = {}
     for unit in question.units:
         for edge in unit.edges:
             if edge.parameter is not None:
                 uses[edge.parameter] = uses.get(edge.parameter, 0) + 1
+            if edge.source is not None:
+                readers.setdefault(edge.source, []).append(edge)
+
+    def negatable(edges: Sequence[Edge]) -> bool:
+        numbers = [edge.parameter for edge in edges]
+        return all(
+            p is not None and uses[p] == 1 and question.parameters[p].symmetric for p in numbers
+        )
+
+    outputs = {node for node, _ in question.outputs}
     found = []
     for unit in question.units:
-        numbers = [edge.parameter for edge in unit.edges]
-        if unit.even() and all(
-            p is not None and uses[p] == 1 and question.parameters[p].symmetric for p in numbers
-        ):
-            first = next((p for p in numbers if p is not None), None)
+        read = readers.get(unit.node, [])
+        inner = unit.odd() and unit.node not in outputs and negatable(read)
+        if (unit.even() or inner) and negatable(unit.edges):
+            first = next((e.parameter for e in unit.edges if e.parameter is not None), None)
             if first is not None:
                 found.append(first)
     return tuple(found)
-
-
-# ---------------------------------------------------------------- evaluation and ranges
-
-
-def total_at(question: Question, values: Sequence[Number]) -> Number:
-    """The exact scaled total loss of parameters P."""
-    outputs = [_outputs_at(question, row, values) for row in question.rows]
-    losses = [s.weight * _loss_at(question, s, outputs[s.row]) for s in question.samples]
-    return max(losses) if question.maximum else sum(losses)
-
-
-def _outputs_at(
-    question: Question, row: Sequence[Number], values: Sequence[Number]
-) -> list[Number]:
-    known: dict[int, Number] = dict(enumerate(row))
-    for unit in question.units:
-        z: Number = 0
-        for edge in unit.edges:
-            p = 1 if edge.parameter is None else values[edge.parameter]
-            z += edge.coefficient * p * (1 if edge.source is None else known[edge.source])
-        if unit.activation == "square":
-            known[unit.node] = z * z
-        else:
-            piece = sum(b <= z for b in unit.breakpoints)
-            known[unit.node] = unit.slopes[piece] * z + unit.intercepts[piece]
-    return [factor * known[node] for node, factor in question.outputs]
-
-
-def _loss_at(question: Question, sample: Sample, outputs: Sequence[Number]) -> Number:
-    if question.classification:
-        score = min(sum(sign * outputs[o] for o, sign in s) for s in question.scores(sample))
-        if question.loss == "hinge":
-            return max(0, question.unit - score)
-        margin = question.margin
-        return 1 - int(score > 0 if margin is None else score >= margin)
-    gaps = [abs(f - y) for f, y in zip(outputs, sample.y, strict=True)]
-    return sum(g * g for g in gaps) if question.loss == "squared" else sum(gaps)
-
-
-def unit_ranges(question: Question, row: Sequence[Number]) -> dict[int, tuple[Number, Number]]:
-    """For one input row the range of every node's value A, and under −1 − node that of Z.
-
-    Interval arithmetic over the boxes of the parameters; finite domains only.
-    """
-    found: dict[int, tuple[Number, Number]] = {k: (v, v) for k, v in enumerate(row)}
-    for unit in question.units:
-        low: Number = 0
-        high: Number = 0
-        for edge in unit.edges:
-            least, most = edge_range(question, edge, found)
-            low, high = low + least, high + most
-        found[-1 - unit.node] = (low, high)
-        found[unit.node] = activation_range(unit, low, high)
-    return found
-
-
-def edge_range(
-    question: Question, edge: Edge, known: dict[int, tuple[Number, Number]]
-) -> tuple[Number, Number]:
-    """The range of one summand."""
-    a = (1, 1) if edge.source is None else known[edge.source]
-    p: tuple[Number, Number] = (1, 1)
-    if edge.parameter is not None:
-        values = question.parameters[edge.parameter].values
-        if values is None:
-            raise NotSupported("ranges over the reals")
-        p = (values[0], values[-1])
-    corners = [edge.coefficient * u * v for u in a for v in p]
-    return min(corners), max(corners)
-
-
-def activation_range(unit: Unit, low: Number, high: Number) -> tuple[Number, Number]:
-    """The range of φ on [low, high] (hull)."""
-    if unit.activation == "square":
-        most = max(low * low, high * high)
-        return (0 if low <= 0 <= high else min(low * low, high * high)), most
-    ends: list[Number] = []
-    bounds = (None, *unit.breakpoints, None)
-    for k, (slope, intercept) in enumerate(zip(unit.slopes, unit.intercepts, strict=True)):
-        first, last = bounds[k], bounds[k + 1]
-        left = low if first is None else max(low, first)
-        right = high if last is None else min(high, last)
-        if left <= right and (last is None or left < last):
-            ends += [slope * left + intercept, slope * right + intercept]
-    return min(ends), max(ends)

@@ -13,7 +13,8 @@ from math import gcd
 from typing import Any
 
 from peers.answer import Answer, NotSupported
-from peers.question import Number, Question, total_at
+from peers.evaluation import total_at
+from peers.question import Number, Question
 from peers.smt_encoding import Builder
 
 
@@ -49,6 +50,9 @@ def run(
         if status != "sat":
             return Answer(status, encoding=encoding)
         values = builder.values(solver.model())
+        if not all(p.admits(v) for p, v in zip(question.parameters, values, strict=True)):
+            reason = "a solution over the reals that is not in the domains"
+            return Answer("unknown", reason=reason, encoding=encoding)
         return Answer("sat", parameters=question.certificate(values), encoding=encoding)
     return _bisected(builder, solver, term, backend, deadline, encoding)
 

@@ -3,28 +3,24 @@
 Theories: ``bits`` (finite domains as bit-vectors of one proved width, signed), ``integer`` (finite
 domains in linear integer arithmetic, products case by case), ``real`` (linear real arithmetic
 where the outer weights can be normalised to ±1 or every product is with finitely many values;
-nonlinear otherwise). There is no big M anywhere.
+nonlinear otherwise). There is no big M anywhere. Of networks with polynomials an exact fit is said
+by equations, and a largest loss sample by sample.
 """
 
 from __future__ import annotations
 
 import importlib
 import itertools
+import re
 from collections.abc import Sequence
 from fractions import Fraction
-from math import isqrt
+from math import floor, isqrt
 from typing import Any
 
+from peers import polynomials
 from peers.answer import NotSupported
-from peers.question import (
-    Edge,
-    Number,
-    Question,
-    Sample,
-    Unit,
-    edge_range,
-    unit_ranges,
-)
+from peers.evaluation import edge_range, unit_ranges
+from peers.question import Edge, Number, Question, Sample, Unit
 
 SHORT = 64
 """In integer arithmetic, domains of up to this many values are multiplied case by case."""
@@ -58,10 +54,15 @@ class Builder:
         self.fresh = 0
         self.width = 0
         self.normalised = self._normalised() if theory == "real" else {}
+        at = {unit.node: unit for unit in question.units}
+        self.signed = {p for p, node in self.normalised.items() if not at[node].odd()}
         if theory == "bits":
             self.width = _width(question)
         self.parameters = [self.variable(p.name) for p in question.parameters]
-        self.positive = {p: self.s.Bool(f"positive {p}") for p in self.normalised}
+        self.positive = {
+            p: self.s.Bool(f"positive {p}") if p in self.signed else self.s.BoolVal(True)
+            for p in self.normalised
+        }
         for number, (p, v) in enumerate(zip(question.parameters, self.parameters, strict=True)):
             if number not in self.positive:
                 self.restrict(v, p.values)
@@ -121,10 +122,11 @@ class Builder:
     # ------------------------------------------------------------ the network
 
     def _normalised(self) -> dict[int, int]:
-        """Outer weights that may be ±1: parameter → its unit.
+        """Outer weights that may be ±1 (1 for odd powers): parameter → its unit.
 
         The unit is homogeneous, all of its incoming parameters are its own reals, its value is read
-        once, by an edge with an own real parameter.
+        once, by an edge with an own real parameter. With polynomials this needs roots, so no
+        domain may stand for rationals.
         """
         q, readers, uses = self.question, {}, {}  # type: ignore[var-annotated]
         for unit in q.units:
@@ -133,6 +135,8 @@ class Builder:
                 readers.setdefault(edge.source, []).append(edge)
         outputs = {node for node, _ in q.outputs}
         found: dict[int, int] = {}
+        if q.polynomial and any(p.bits is not None for p in q.parameters):
+            return found
         for unit in q.units:
             edges = readers.get(unit.node, [])
             if len(edges) != 1 or unit.node in outputs or not unit.homogeneous:
@@ -164,6 +168,8 @@ class Builder:
         if isinstance(a, int | Fraction):
             return 0 if a == 0 else self.scaled(edge.coefficient * a, p)
         if edge.parameter in self.positive:
+            if edge.parameter not in self.signed:
+                return self.scaled(edge.coefficient, a)
             sign = self.positive[edge.parameter]
             return self.scaled(edge.coefficient, self.s.If(sign, a, -a))
         domain = self.question.parameters[edge.parameter].values
@@ -185,10 +191,10 @@ class Builder:
 
     def activation(self, unit: Unit, z: Any, cases: dict[int, Any], ranges: Any) -> Any:
         """A = φ(Z); constant pieces are noted in ``cases``."""
-        if unit.activation == "square":
+        if unit.coefficients:
             if isinstance(z, int | Fraction):
-                return z * z
-            return self.squared(z, ranges and ranges[-1 - unit.node])
+                return polynomials.value(unit.coefficients, z)
+            return self.polynomial(unit.coefficients, z, ranges and ranges[-1 - unit.node])
         pieces = list(zip(unit.slopes, unit.intercepts, strict=True))
         bounds = list(unit.breakpoints)
         if ranges is not None:
@@ -256,19 +262,53 @@ class Builder:
         return costs
 
     def squared(self, term: Any, ends: tuple[Number, Number] | None) -> Any:
-        """term²; in integers of few values case by case, so that all stays linear."""
+        """term²."""
+        return self.polynomial((0, 0, 1), term, ends)
+
+    def polynomial(
+        self, coefficients: Sequence[Number], term: Any, ends: tuple[Number, Number] | None
+    ) -> Any:
+        """Σ c_k term^k; in integers of few values case by case, so that all stays linear."""
         side = self.new()
         self.assertions.append(side == term)
         if self.theory == "integer" and ends is not None and ends[1] - ends[0] <= MOST_SQUARES:
             result = self.new()
-            self.assertions += [
-                self.s.Implies(side == self.constant(v), result == self.constant(v * v))
-                for v in range(int(ends[0]), int(ends[1]) + 1)
-            ]
+            for v in range(int(ends[0]), int(ends[1]) + 1):
+                known = self.constant(polynomials.value(coefficients, v))
+                self.assertions.append(self.s.Implies(side == self.constant(v), result == known))
             self.assertions += [side >= self.constant(ends[0]), side <= self.constant(ends[1])]
             return result
         self.nonlinear |= self.theory != "bits"
-        return side * side
+        found = polynomials.terms(coefficients, side, lambda _, a, b: a * b)
+        return self.added([coefficients[0], *(self.scaled(c, power) for c, power in found)])
+
+    def is_told(self, sample: Sample, outputs: list[Any]) -> bool:
+        """Whether the budget is asserted for this sample alone, without an unknown for its loss.
+
+        Only for networks with polynomials and real or integer arithmetic: all samples right, all
+        targets met, or the largest absolute error of one output bounded.
+        """
+        q, budget = self.question, self.budget
+        if budget is None or not q.polynomial or self.theory == "bits":
+            return False
+        if budget == 0 and q.loss == "zero_one":
+            for score in q.scores(sample):
+                terms = [self.scaled(sign, outputs[o]) for o, sign in score]
+                self.assertions.append(self.right(self.term(self.added(terms))))
+            return True
+        if q.classification or (budget != 0 and not (q.maximum and q.loss == "absolute")):
+            return False
+        if budget != 0 and len(outputs) > 1:
+            return False
+        most = Fraction(budget) / sample.weight
+        for f, y in zip(outputs, sample.y, strict=True):
+            if budget == 0:
+                self.assertions.append(self.term(f) == self.constant(y))
+                continue
+            gap = self.term(self.added([f, -y]))
+            limit = self.constant(floor(most) if q.integral else most)
+            self.assertions += [gap <= limit, -gap <= limit]
+        return True
 
     def chords(self, gap: Any, ends: tuple[Number, Number], weight: Number) -> Any:
         """A bound from below on gap², exact at integers: lines through neighbouring squares.
@@ -301,6 +341,8 @@ class Builder:
         self.spans = [self.output_ranges(x) for x in self.question.rows]
         terms = []
         for sample in self.question.samples:
+            if self.is_told(sample, outputs[sample.row]):
+                continue
             costs = self.costs(sample, outputs[sample.row])
             if self.question.loss == "zero_one":
                 weight, zero = self.constant(sample.weight), self.constant(0)
@@ -323,8 +365,10 @@ class Builder:
 
     def break_symmetry(self) -> None:
         """Units of a class in lexicographic order; even units with a first weight ≥ 0."""
+        free = self._free_signs()
         for p in self.question.flips:
-            self.assertions.append(self.parameters[p] >= self.constant(0))
+            if p not in free:
+                self.assertions.append(self.parameters[p] >= self.constant(0))
         for members in self.question.classes:
             for before, after in itertools.pairwise(members):
                 order: Any = True
@@ -336,13 +380,21 @@ class Builder:
                         order = self.s.Or(left < right, self.s.And(left == right, order))
                 self.assertions.append(order)
 
+    def _free_signs(self) -> set[int | None]:
+        """Incoming parameters of units whose outer weight is 1: they carry its sign."""
+        q = self.question
+        nodes = [node for p, node in self.normalised.items() if p not in self.signed]
+        return {e.parameter for node in nodes for e in q.units[node - q.inputs].edges}
+
     # ------------------------------------------------------------ models
 
     def values(self, model: Any) -> list[Number | str]:
         """P of every parameter in a model; what the model leaves open is 0 or the first value."""
         found: list[Number | str] = []
         for number, p in enumerate(self.parameters):
-            if number in self.positive:
+            if number in self.positive and number not in self.signed:
+                found.append(1)
+            elif number in self.positive:
                 sign = model.eval(self.positive[number], model_completion=True)
                 found.append(1 if self.s.is_true(sign) else -1)
             else:
@@ -357,6 +409,9 @@ class Builder:
             return int(term.as_long())
         if self.s.__name__ == "z3" and self.s.is_algebraic_value(term):
             return _root(term)
+        if hasattr(getattr(term, "ast", None), "isRealAlgebraicNumber"):
+            if not hasattr(term, "as_fraction") and term.ast.isRealAlgebraicNumber():
+                return _written_root(str(term))
         if not hasattr(term, "as_fraction"):  # z3's optimiser gives whole numbers as integers
             return int(term.as_long())
         return Fraction(str(term.as_fraction()))
@@ -369,6 +424,22 @@ def _root(term: Any) -> str:
     margin = Fraction(2, 10**digits)
     ends = " ".join(_smtlib(near + side) for side in (-margin, margin))
     coefficients = " ".join(_smtlib(Fraction(c.as_long())) for c in term.poly())
+    return f"(root-of-with-interval (coeffs {coefficients}) {ends})"
+
+
+def _written_root(text: str) -> str:
+    """An algebraic number of cvc5: ``(_ real_algebraic_number <1*x^2 + (-2), (1, 3/2)>)``."""
+    polynomial, _, interval = text.partition("<")[2].rpartition(">")[0].rpartition(", (")
+    low, high = interval.rstrip(")").split(",")
+    degrees: dict[int, int] = {}
+    for term in re.sub(r"[() ]", "", polynomial).split("+"):
+        found = re.fullmatch(r"(-?\d+)(?:\*x(?:\^(\d+))?)?", term)
+        if found is None:
+            raise NotSupported(f"the number {text}")
+        degrees[int(found[2] or 1) if "x" in term else 0] = int(found[1])
+    top = range(max(degrees) + 1)
+    coefficients = " ".join(_smtlib(Fraction(degrees.get(k, 0))) for k in top)
+    ends = f"{_smtlib(Fraction(low.strip()))} {_smtlib(Fraction(high.strip()))}"
     return f"(root-of-with-interval (coeffs {coefficients}) {ends})"
 
 
@@ -395,6 +466,8 @@ def _width(question: Question) -> int:
             top = max(top, *(abs(int(b)) for b in (*unit.breakpoints, *unit.intercepts, 0)))
             pieces = zip(unit.slopes, unit.intercepts, strict=True)
             top = max(top, *(abs(int(m)) * parts + abs(int(c)) for m, c in pieces), 0)
+            sizes = [abs(int(c)) * parts**k for k, c in enumerate(unit.coefficients)]
+            top = max(top, sum(sizes), parts ** max(0, len(unit.coefficients) - 1))
         most = 0
         spans = [
             max(abs(int(f * v)) for v in ranges[node]) for node, f in question.outputs
