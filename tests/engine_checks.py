@@ -31,7 +31,16 @@ PATIENCE = 300.0
 FINITE_ENGINES = tuple(
     name
     for name in NAMES
-    if name not in ("two_layers", "halfspaces", "hitting_sets", "cells", "lifting", "training")
+    if name
+    not in (
+        "two_layers",
+        "halfspaces",
+        "hitting_sets",
+        "cells",
+        "dichotomies",
+        "lifting",
+        "training",
+    )
 )
 """The engines that answer all questions about finite domains: ``training`` only finds, and
 ``two_layers`` is for one shape of networks."""
@@ -58,11 +67,14 @@ SIZES: Mapping[str, Size] = {
     "tables": Size(10_000, 10_000),
     # As tables; intervals see little of activations that are not monotone.
     "deep_tables": Size(2_000, 1_000),
+    # Made for long numbers: each of its nodes takes as long as a thousand assignments elsewhere.
+    "enclosures": Size(2_000, 1_000),
     "two_layers": Size(10_000, 10_000),
     # For real parameters only: never complete for finite domains.
     "halfspaces": Size(10_000, 10_000),
     "hitting_sets": Size(10_000, 10_000),
     "cells": Size(10_000, 10_000),
+    "dichotomies": Size(10_000, 10_000),
     # Complete where outer weights are real: for finite domains it only gives bounds.
     "lifting": Size(10_000, 10_000),
     # Never complete: it has tests of its own.

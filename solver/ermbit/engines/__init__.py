@@ -12,6 +12,7 @@
 ``halfspaces``          one neuron, number of errors                 real weights
 ``hitting_sets``        one neuron, number of errors, any dimension  real weights
 ``cells``               one hidden layer                             real weights
+``dichotomies``         one hidden layer of two-valued units         real weights
 ``lifting``             polynomial activations                       all domains
 ``mixed``               ``smt``, ``nra``, ``coverings``: general solvers  all domains
 ``training``            good networks, no refutations                all domains
