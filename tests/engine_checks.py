@@ -34,6 +34,7 @@ FINITE_ENGINES = tuple(
     if name
     not in (
         "two_layers",
+        "deep_fits",
         "halfspaces",
         "hitting_sets",
         "cells",
@@ -43,7 +44,7 @@ FINITE_ENGINES = tuple(
     )
 )
 """The engines that answer all questions about finite domains: ``training`` only finds, and
-``two_layers`` is for one shape of networks."""
+``two_layers`` is for one shape of networks, ``deep_fits`` for exact fits."""
 
 
 class Size(NamedTuple):
@@ -70,6 +71,7 @@ SIZES: Mapping[str, Size] = {
     # Made for long numbers: each of its nodes takes as long as a thousand assignments elsewhere.
     "enclosures": Size(2_000, 1_000),
     "two_layers": Size(10_000, 10_000),
+    "deep_fits": Size(10_000, 10_000),
     # For real parameters only: never complete for finite domains.
     "halfspaces": Size(10_000, 10_000),
     "hitting_sets": Size(10_000, 10_000),

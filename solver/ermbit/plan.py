@@ -14,7 +14,15 @@ from ermbit_encodings.problem import Problem
 AUTO = "auto"
 CROSS_CHECK = "cross-check"
 
-INLINE_ENGINES = ("exhaustive", "tables", "halfspaces", "cells", "dichotomies", "deep_tables")
+INLINE_ENGINES = (
+    "exhaustive",
+    "tables",
+    "halfspaces",
+    "cells",
+    "dichotomies",
+    "deep_fits",
+    "deep_tables",
+)
 """Engines of plain Python and numpy, which Ctrl-C ends at once: they may run without a process."""
 
 INLINE_COST = 0.3

@@ -8,6 +8,7 @@
 ``tables``              sums of units that share nothing             finite domains
 ``deep_tables``         any depth                                    finite domains
 ``two_layers``          two hidden layers                            finite domains
+``deep_fits``           exact fits, any depth                        finite domains
 ``sat``                 clauses, CaDiCaL                             finite domains
 ``halfspaces``          one neuron, number of errors                 real weights
 ``hitting_sets``        one neuron, number of errors, any dimension  real weights

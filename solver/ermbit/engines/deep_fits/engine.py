@@ -1,0 +1,171 @@
+"""Exact fits of deep networks over finite domains: level by level, equal states merged.
+
+Later levels see of the earlier ones their signals on the data only (docs/theory.md E1, E6). A state
+in which two samples with different targets cannot be told apart any more is given up, which leaves
+few; the last level and the outputs are sums that are met in the middle (E4). What is reported has
+been recomputed by the plain integer evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ermbit.engines.deep_fits.cost import Sizes, log_seconds, sizes
+from ermbit.engines.deep_fits.joins import SUMS_LIMIT
+from ermbit.engines.deep_fits.layers import Layers, largest, layers
+from ermbit.engines.deep_fits.search import Fits, first_samples, missed
+from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.enumerable import enumerable
+from ermbit.engines.enumeration_bounds import Bounds
+from ermbit.engines.tables.choice import Expired
+from ermbit.engines.tables.engine import simple
+from ermbit.engines.total_search import Ended, Found, Run, decide_total
+from ermbit_encodings.integer_form import IntegerForm, integer_domain
+from ermbit_encodings.problem import Problem
+from ermbit_instances.errors import InternalError
+
+PARAMETER_LIMIT, EDGE_LIMIT, ADDEND_LIMIT = 200, 1000, 12
+"""Free parameters, edges, and sources of the outputs beyond which nothing is estimated."""
+
+VALUES_LIMIT, UNIT_LIMIT, LIST_LIMIT, SHARED_LIMIT = 2**12, 2**16, 2**20, 2**14
+"""Values of a domain; assignments of a unit, with its outer weights, and of shared parameters."""
+
+COST_LIMIT = 9.0
+"""log10 of the seconds beyond which nothing is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    form: IntegerForm
+    bounds: Bounds
+    layers: Layers
+    sizes: Sizes
+
+
+class DeepFitsEngine(Engine):
+    """Enumeration of states, level by level."""
+
+    name: ClassVar[str] = "deep_fits"
+    summary: ClassVar[str] = "tries all levels for an exact fit (finite domains, loss 0, deep)"
+
+    def capability(self, problem: Problem, task: Task) -> Capability:
+        if task == "minimize":
+            return Capability(False, False, "only decides exact fits")
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Capability(False, False, prepared)
+        cost = log_seconds(prepared.form, prepared.bounds, prepared.layers, prepared.sizes)
+        if cost > COST_LIMIT:
+            return Capability(False, False, f"some 10^{cost:.0f} seconds are too long")
+        levels = ", ".join(f"10^{size:.1f}" for size in prepared.sizes.tuples)
+        return Capability(True, True, f"exact fit, levels of {levels} choices", cost)
+
+    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self._prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        limit = prepared.form.budget(problem.threshold)
+        return decide_total(
+            prepared.form, limit, _runner(prepared, budget), "no choice of units fits exactly"
+        )
+
+    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        return Outcome("unknown", reason="only decides exact fits")
+
+    @staticmethod
+    def _prepare(problem: Problem) -> _Prepared | str:
+        """Everything the search needs, or why there is no search."""
+        network = problem.instance.network
+        if problem.instance.loss.name not in ("absolute", "squared"):
+            return "no exact fit is asked for"
+        if not 0 < network.parameter_count <= PARAMETER_LIMIT:
+            return f"no free parameter, or more than {PARAMETER_LIMIT}"
+        if network.depth < 3 or network.edge_count > EDGE_LIMIT:
+            return "fewer than two hidden layers, or the network is too large"
+        start = enumerable(problem, VALUES_LIMIT)
+        if isinstance(start, str):
+            return start
+        form, bounds = start.form, start.bounds
+        if form.budget(problem.threshold) > 0:
+            return "no exact fit is asked for"
+        found = layers(form)
+        if len(found.levels) < 2:
+            return "fewer than two levels of hidden units matter"
+        if len({t.source for s in found.sums for t in s.terms}) > ADDEND_LIMIT:
+            return f"the outputs read more than {ADDEND_LIMIT} units"
+        reach = bounds.magnitude * max(
+            1, *(abs(s.gain) * sum(largest(form, t) for t in s.terms) for s in found.sums)
+        )
+        if reach + sum(abs(s.constant) for s in found.sums) >= 2**60:
+            return "the numbers do not fit 64 bits"
+        measured = sizes(form, found)
+        if max(u for units in measured.units for u in units) > np.log10(UNIT_LIMIT):
+            return f"a unit has more than {UNIT_LIMIT} assignments"
+        if measured.longest > np.log10(LIST_LIMIT) or measured.half > np.log10(SUMS_LIMIT):
+            return "the lists of contributions are too long"
+        if measured.shared > np.log10(SHARED_LIMIT):
+            return f"shared parameters have more than {SHARED_LIMIT} assignments"
+        return _Prepared(form, bounds, found, measured)
+
+
+def _runner(prepared: _Prepared, budget: Budget) -> Run:
+    """The search as :mod:`~ermbit.engines.total_search` calls it."""
+
+    def check() -> None:
+        if budget.expired:
+            raise Expired
+
+    def run(limit: int, found: Found, raised: Callable[[int], None]) -> tuple[dict[str, Any], bool]:
+        statistics: dict[str, Any] = {}
+        try:
+            _search(prepared, budget.seed, found, check, statistics)
+        except Expired:
+            return statistics, False
+        except Ended:
+            pass
+        return statistics, True
+
+    return run
+
+
+def _search(
+    prepared: _Prepared,
+    seed: int,
+    found: Found,
+    check: Callable[[], None],
+    statistics: dict[str, Any],
+) -> None:
+    """Report a fit; returns only if there is none."""
+    form, bounds, shape = prepared.form, prepared.bounds, prepared.layers
+    rng = np.random.default_rng(seed)
+    samples, consistent = first_samples(np.array(form.inputs), np.array(form.targets), rng)
+    if not consistent:
+        return
+    start = dict(enumerate(simple(form)))
+    domains = [integer_domain(form, p) for p in shape.shared]
+    statistics["fixed"] = prod(map(len, domains))
+    for values in product(*domains):
+        fixed = dict(zip(shape.shared, values, strict=True))
+        more: list[int] | None = []
+        while more is not None:
+            samples = np.unique(np.concatenate([samples, np.array(more, dtype=samples.dtype)]))
+            fits = Fits(form, bounds, shape, fixed, samples, rng, check)
+            more = None
+            try:
+                for chosen in fits.all():
+                    parameters = tuple((start | chosen).values())
+                    more = missed(form, parameters)
+                    if not more:
+                        found(parameters, 0)
+                        raise InternalError("a search for one fit goes on after it")
+                    break
+            finally:
+                statistics |= {"samples": int(samples.size), **fits.statistics}
+            if more is not None and set(more) <= set(samples.tolist()):
+                raise InternalError("an exact fit of some samples does not fit them")
