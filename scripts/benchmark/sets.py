@@ -1,7 +1,8 @@
 """The instance sets, each the same cases every time: all draws are from text seeds.
 
 ``table`` and ``halfspace`` are rows that single tables are about, ``planted`` has teachers,
-``digits`` images; ``main`` is the broad set that solvers are compared on.
+``digits`` images, ``polynomial`` powers as activations; ``main`` is the broad set that solvers are
+compared on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from zlib import crc32
 from benchmark.case import REAL, Case, document, integers
 from benchmark.digits import digits_set
 from benchmark.main_set import main_set
+from benchmark.polynomial_set import polynomial_set
 from benchmark.teachers import planted_set
 
 Rows = list[list[int]]
@@ -106,6 +108,7 @@ SETS: dict[str, Callable[[], Iterator[Case]]] = {
     "halfspace": halfspace_set,
     "planted": planted_set,
     "digits": digits_set,
+    "polynomial": polynomial_set,
 }
 SUBSETS = ("agnostic", "realizable")
 """Names of parts of ``main``, by the kind of its cases."""
