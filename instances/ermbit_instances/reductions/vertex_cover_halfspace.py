@@ -1,0 +1,86 @@
+"""Vertex cover on one halfspace: the least number of errors is the cover number τ.
+
+The theorem is in docs/reductions.md 5. f(x) = w·x, or w·x + b, loss ``zero_one``; a sample e_i
+with label 1 for every vertex and one with label -1 for every edge: e_u + e_v, or with a bias
+(e_u + e_v)/2. Over every set of values with -2 and 1 (and 0, with a bias) the least number of
+errors is τ, and over every set of values it is no less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gmpy2 import mpq
+
+from ermbit_instances.documents import Document, instance_document
+from ermbit_instances.errors import UsageError
+from ermbit_instances.rational import Rational
+from ermbit_instances.reductions.hypergraph import Hypergraph
+from ermbit_instances.reductions.vectors import indicator, unit
+from ermbit_instances.reductions.vertex_cover import Cover, check_graph
+
+if TYPE_CHECKING:
+    from ermbit_instances.certificate import Value
+
+
+def instance(
+    graph: Hypergraph, weights: Document, threshold: Rational | int, bias: bool
+) -> Document:
+    """The instance over the domain object ``weights``: sat iff τ ≤ threshold.
+
+    ``meta`` has the graph. Raises UsageError for a source that is no graph.
+    """
+    check_graph(graph)
+    n = graph.vertices
+    layer: Document = {"units": 1, "activation": "identity"}
+    if not bias:
+        layer["bias"] = False
+    return instance_document(
+        f"vertex-cover-halfspace-{n}-{len(graph.edges)}",
+        {"inputs": n, "layers": [layer]},
+        weights,
+        {
+            "x": [
+                *(unit(i, n) for i in range(n)),
+                *(indicator(edge, n, "1/2" if bias else 1) for edge in graph.edges),
+            ],
+            "y": [*([1] for _ in range(n)), *([-1] for _ in graph.edges)],
+        },
+        {"name": "zero_one", "reduction": "sum"},
+        threshold,
+        {"graph": str(graph)},
+    )
+
+
+def needed_values(bias: bool) -> frozenset[int]:
+    """Values that a domain must have for the least number of errors to be reached."""
+    return frozenset({-2, 0, 1} if bias else {-2, 1})
+
+
+def certificate(graph: Hypergraph, cover: Cover, bias: bool) -> tuple[Rational, ...]:
+    """w = -2 on the cover, 1 elsewhere, b = 0: the errors are the vertices of the cover."""
+    chosen = set(cover)
+    weights = (mpq(-2 if v in chosen else 1) for v in range(graph.vertices))
+    return (*weights, *((mpq(0),) if bias else ()))
+
+
+def solution(graph: Hypergraph, values: Sequence[Value]) -> Cover:
+    """A cover of at most as many vertices as θ makes errors, for every θ.
+
+    It has the vertices that are wrong, and an end of each edge of which both ends are right: such
+    an edge is wrong.
+
+    Raises:
+        UsageError: the values are not those of such a network.
+    """
+    check_graph(graph)
+    n = graph.vertices
+    if len(values) not in (n, n + 1):
+        raise UsageError(f"vertex cover: expected {n} or {n + 1} values, not {len(values)}")
+    offset = values[n] if len(values) > n else mpq(0)
+    cover = {v for v in range(n) if not values[v] > -offset}
+    for u, v in graph.edges:
+        if u not in cover and v not in cover:
+            cover.add(u)
+    return tuple(sorted(cover))
