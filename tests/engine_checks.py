@@ -40,11 +40,13 @@ FINITE_ENGINES = tuple(
         "cells",
         "dichotomies",
         "lifting",
+        "elimination",
         "training",
     )
 )
 """The engines that answer all questions about finite domains: ``training`` only finds, and
-``two_layers`` is for one shape of networks, ``deep_fits`` for exact fits."""
+``two_layers`` is for one shape of networks, ``deep_fits`` and
+``elimination`` for exact fits."""
 
 
 class Size(NamedTuple):
@@ -79,6 +81,8 @@ SIZES: Mapping[str, Size] = {
     "dichotomies": Size(10_000, 10_000),
     # Complete where outer weights are real: for finite domains it only gives bounds.
     "lifting": Size(10_000, 10_000),
+    # Complete for one parameter only.
+    "elimination": Size(10_000, 10_000),
     # Never complete: it has tests of its own.
     "training": Size(10_000, 10_000),
     # A minimum over fine-grained losses takes some ten decisions on circuits of growing width.

@@ -88,9 +88,7 @@ class Closing:
 
     def _with_equations(self, system: System) -> tuple[Value, ...] | None:
         solver = self.solver
-        rational = [
-            e for e in system.equations if not (set(unknowns(e)) & solver.real)
-        ]
+        rational = [e for e in system.equations if not (set(unknowns(e)) & solver.real)]
         grids = [domain.grid for domain in solver.domains]
         found = obstruction(rational, grids) if rational else None
         if found is not None:
@@ -205,7 +203,7 @@ class Closing:
                 if self._attempts >= ATTEMPTS:
                     return None
                 self._attempts += 1
-                values = self._try(system, free[0] if number not in free else number, value)
+                values = self._try(system, number, value)
                 if values is not None:
                     return values
             return None

@@ -36,7 +36,7 @@ Roots: TypeAlias = tuple[tuple[int, AlgebraicNumber], ...]
 """Irrational values by number of the parameter."""
 
 BITS = (32, 64, 128)
-"""Precisions at which a candidate is compared with a root by signs, before the field is extended."""
+"""Precisions at which signs are to tell a root, before the field is extended."""
 
 
 @lru_cache(maxsize=256)
@@ -185,7 +185,7 @@ def _of_norm(parts: dict[int, FieldElement], field: NumberField) -> list[Value]:
     if field.primitive is None:
         rational = {k: c.as_rational() for k, c in parts.items()}
         return list(real_roots({k: c for k, c in rational.items() if c is not None}))
-    context = fmpq_mpoly_ctx.get(["t", "x"], Ordering.lex)
+    context: Any = fmpq_mpoly_ctx.get(["t", "x"], Ordering.lex)
     terms: dict[tuple[int, int], Any] = {}
     for power, c in parts.items():
         for k, coefficient in enumerate(c.polynomial.coeffs()):

@@ -1,4 +1,4 @@
-"""One sample, symbolically: the network's pieces chosen one after the other, then its targets met."""
+"""One sample, symbolically: pieces chosen one after the other, then the targets met."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ over Q. Whether the basis is complete does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from math import lcm
 from typing import Any
@@ -25,7 +25,8 @@ RESULTANT_DEGREE = 40
 def consequences(ring: Ring, system: System) -> Iterator[Polynomial]:
     """Polynomials of the ideal that make a next step possible, the easiest first."""
     seen: list[Polynomial] = list(system.equations)
-    for source in (_basis, _resultants):
+    sources: tuple[Callable[[Ring, System], Iterator[Polynomial]], ...] = (_basis, _resultants)
+    for source in sources:
         found = [g for g in source(ring, system) if g not in seen]
         seen += found
         useful = [(rank, k, g) for k, g in enumerate(found) if (rank := _rank(system, g))]
@@ -66,8 +67,8 @@ def _basis(ring: Ring, system: System) -> Iterator[Polynomial]:
         return
     for shift in range(min(len(numbers), 3)):
         order = numbers[shift:] + numbers[:shift]
-        context = fmpz_mpoly_ctx.get([f"t{j}" for j in order], Ordering.lex)
-        vector = fmpz_mpoly_vec([_integral(g, order, context) for g in generators], context)
+        context: Any = fmpz_mpoly_ctx.get([f"t{j}" for j in order], Ordering.lex)
+        vector: Any = fmpz_mpoly_vec([_integral(g, order, context) for g in generators], context)
         basis, _ = vector.buchberger_naive(limits=LIMITS)
         for polynomial in basis:
             yield _back(ring, polynomial, order)

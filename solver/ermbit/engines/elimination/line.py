@@ -101,6 +101,6 @@ def _is_next(domain: Domain, value: Rational, member: Rational | None) -> bool:
     """Whether no member lies strictly between the value and the member (or above the value)."""
     if member is None:
         below = domain.high
-        return below == value
+        return bool(below == value)
     below = domain.below((value + member) / 2)
-    return below == value and domain.above((value + member) / 2) == member
+    return bool(below == value and domain.above((value + member) / 2) == member)

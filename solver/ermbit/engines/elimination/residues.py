@@ -1,10 +1,11 @@
-"""Rational solutions refuted by residues: no solution modulo a power of a prime, no solution at all.
+"""Rational solutions refuted by residues: none modulo a power of a prime, none at all.
 
 A rational point has coordinates a_1/d, …, a_n/d with integers a_1, …, a_n, d that have no common
-divisor. So an equation of degree m becomes d^m f(a/d) = 0, which is homogeneous, and (a, d) is not 0
-modulo p for any prime p. If no such vector is a solution modulo p^k there is no rational solution:
-a^2 + b^2 = 3 d^2 has none modulo 4. Vectors are lifted from p^k to p^(k+1) until none is left, or
-too many are. Where all unknowns are integers over a known denominator, d need not be a variable.
+divisor. So an equation of degree m becomes d^m f(a/d) = 0, which is homogeneous, and (a, d) is
+not 0 modulo p for any prime p. If no such vector is a solution modulo p^k there is no rational
+solution: a^2 + b^2 = 3 d^2 has none modulo 4. Vectors are lifted from p^k to p^(k+1) until none is
+left, or too many are. Where all unknowns are integers over a known denominator, d need not be a
+variable.
 """
 
 from __future__ import annotations
@@ -46,9 +47,7 @@ class Obstruction:
     homogeneous: bool
 
 
-def obstruction(
-    equations: Sequence[Polynomial], grids: Sequence[int | None]
-) -> Obstruction | None:
+def obstruction(equations: Sequence[Polynomial], grids: Sequence[int | None]) -> Obstruction | None:
     """A modulus that refutes the equations over rational numbers, or ``None``.
 
     Args:
@@ -76,12 +75,12 @@ def obstruction(
 
 def _homogeneous(equation: Polynomial, numbers: Sequence[int]) -> Form:
     """d^m f(a/d), primitive; the last variable is d."""
-    terms = [(tuple(int(m[j]) for j in numbers), from_fmpq(c)) for m, c in equation.to_dict().items()]
+    terms = [
+        (tuple(int(m[j]) for j in numbers), from_fmpq(c)) for m, c in equation.to_dict().items()
+    ]
     unit = lcm(*(int(c.denominator) for _, c in terms))
     top = max(sum(m) for m, _ in terms)
-    return Form(
-        tuple((*m, top - sum(m)) for m, _ in terms), tuple(int(c * unit) for _, c in terms)
-    )
+    return Form(tuple((*m, top - sum(m)) for m, _ in terms), tuple(int(c * unit) for _, c in terms))
 
 
 def _integral(equation: Polynomial, numbers: Sequence[int], grids: Sequence[int]) -> Form:
@@ -131,9 +130,7 @@ def _normalised(points: NDArray[np.int64], prime: int, modulus: int) -> NDArray[
     return kept
 
 
-def _vanishing(
-    forms: Sequence[Form], points: NDArray[np.int64], modulus: int
-) -> NDArray[np.bool_]:
+def _vanishing(forms: Sequence[Form], points: NDArray[np.int64], modulus: int) -> NDArray[np.bool_]:
     """Which points are zeros of all forms. Numbers stay below modulus² ≤ 2^24."""
     keep = np.ones(len(points), dtype=np.bool_)
     for form in forms:

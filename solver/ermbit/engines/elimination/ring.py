@@ -144,9 +144,7 @@ def substitute(
 
 def univariate(polynomial: Polynomial, number: int) -> dict[int, Rational]:
     """Coefficients by power of a polynomial in one unknown."""
-    return {
-        int(exponents[number]): from_fmpq(c) for exponents, c in polynomial.to_dict().items()
-    }
+    return {int(exponents[number]): from_fmpq(c) for exponents, c in polynomial.to_dict().items()}
 
 
 def dense(sparse: dict[int, Rational]) -> Coefficients:

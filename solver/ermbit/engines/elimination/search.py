@@ -28,8 +28,7 @@ def choices(problem: Problem) -> int:
     network = problem.instance.network
     known = constancy(network, frozenset())
     bent = sum(
-        not known.frozen[n.node]
-        and (n.activation.kind == "max" or bool(n.activation.breakpoints))
+        not known.frozen[n.node] and (n.activation.kind == "max" or bool(n.activation.breakpoints))
         for n in network.neurons
     )
     return bent * len({sample.x for sample in problem.samples.rows})
@@ -77,6 +76,9 @@ class Search:
             values = self._descend(System(), 0)
         except OutOfTimeError as error:
             return Outcome("unknown", reason=str(error), statistics=self._statistics())
+        except RecursionError:
+            reason = "too many steps on one branch"
+            return Outcome("unknown", reason=reason, statistics=self._statistics())
         if values is not None:
             self._check(values)
             return Outcome("sat", values, statistics=self._statistics())
@@ -92,7 +94,7 @@ class Search:
         return {"nodes": self.nodes, **self.ledger.counts}
 
     def _samples(self) -> list[Sample] | None:
-        """Samples with their targets, in the order of work; ``None`` if a target is out of reach."""
+        """Samples with their targets, least work first; ``None`` if a target is out of reach."""
         network = self.problem.instance.network
         known = constancy(network, self.solver.real)
         labels: dict[tuple[mpq, ...], tuple[mpq, ...]] = {}
@@ -129,9 +131,7 @@ class Search:
         if position == len(self.samples):
             return self.closing.close(system)
         try:
-            for further in solutions(
-                self.solver, system, self.samples[position], self._feasible
-            ):
+            for further in solutions(self.solver, system, self.samples[position], self._feasible):
                 values = self._descend(further, position + 1)
                 if values is not None:
                     return values

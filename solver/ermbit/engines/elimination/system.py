@@ -22,6 +22,7 @@ from ermbit.engines.elimination.ring import (
     Polynomial,
     Ring,
     check_size,
+    coefficients_in,
     constant_value,
     factors,
     substitute,
@@ -232,11 +233,9 @@ class Solver:
         for number in free:
             if degrees[number] != 1:
                 continue
-            terms = factor.to_dict()
-            pick = lambda power, j=number: {  # noqa: E731
-                (*m[:j], 0, *m[j + 1 :]): c for m, c in terms.items() if m[j] == power
-            }
-            slope, rest = (factor.context().from_dict(pick(power)) for power in (1, 0))
+            parts = coefficients_in(factor, number)
+            # An irreducible factor in several unknowns has a term without this one.
+            slope, rest = parts[1], parts[0]
             cost = (not slope.is_constant(), len(slope), len(rest))
             if best is None or cost < best[0]:
                 best = (cost, number, slope, rest)

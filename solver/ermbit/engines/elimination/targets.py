@@ -1,8 +1,8 @@
 """Exact targets, pushed down through outputs whose inverse images are finitely many rationals.
 
-If an output must be y and its neuron applies φ to one free neuron times a frozen weight, that neuron
-must have one of finitely many values, and so on downwards. Over rational parameters every neuron is
-rational: w^(2^d) = 2 ends at the topmost square, t^2 = 2, whatever d is.
+If an output must be y and its neuron applies φ to one free neuron times a frozen weight, that
+neuron must have one of finitely many values, and so on downwards. Over rational parameters every
+neuron is rational: w^(2^d) = 2 ends at the topmost square, t^2 = 2, whatever d is.
 """
 
 from __future__ import annotations
@@ -56,17 +56,13 @@ def constancy(network: Network, real: frozenset[int]) -> Constancy:
     return Constancy(tuple(frozen), tuple(rational))
 
 
-def frozen_values(
-    network: Network, known: Constancy, x: Sequence[Rational]
-) -> dict[int, Rational]:
+def frozen_values(network: Network, known: Constancy, x: Sequence[Rational]) -> dict[int, Rational]:
     """Values on one input row of the nodes without free parameters."""
     values = dict(enumerate(x))
     for neuron in network.neurons:
         if not known.frozen[neuron.node]:
             continue
-        terms = [
-            e.value * values[s] for s, e in zip(neuron.sources, neuron.weights, strict=True)
-        ]
+        terms = [e.value * values[s] for s, e in zip(neuron.sources, neuron.weights, strict=True)]
         bias = mpq(0) if neuron.bias is None else neuron.bias.value
         if neuron.activation.kind == "max":
             values[neuron.node] = max(terms) + bias
@@ -103,7 +99,7 @@ def push_down(
 def _single_source(
     neuron: Neuron, known: Constancy, values: dict[int, Rational]
 ) -> tuple[int, Rational, Rational] | None:
-    """(source, factor, rest) if the pre-activation is factor · source + rest, with one free node."""
+    """(source, factor, rest) if the pre-activation is factor · source + rest, one node free."""
     if any(not e.is_frozen for e in neuron.entries()):
         return None
     factors: dict[int, Rational] = {}
@@ -123,7 +119,7 @@ def _single_source(
 def _inverse_images(
     neuron: Neuron, wanted: Sequence[Rational], rational: bool, ledger: Ledger
 ) -> tuple[Rational, ...] | None:
-    """All values of the pre-activation that give a wanted one; ``None`` if they are no such list."""
+    """All pre-activations that give a wanted value; ``None`` if they are no finite list."""
     activation = neuron.activation
     found: set[Rational] = set()
     for value in wanted:
@@ -156,9 +152,7 @@ def _piece_images(activation: Activation, value: Rational) -> list[Rational] | N
     """Where a piecewise linear activation has a value; ``None`` if on a whole interval."""
     ends = [None, *activation.breakpoints, None]
     found = []
-    for k, (slope, shift) in enumerate(
-        zip(activation.slopes, activation.intercepts, strict=True)
-    ):
+    for k, (slope, shift) in enumerate(zip(activation.slopes, activation.intercepts, strict=True)):
         low, high = ends[k], ends[k + 1]
         if slope == 0:
             if shift == value:
@@ -172,7 +166,7 @@ def _piece_images(activation: Activation, value: Rational) -> list[Rational] | N
 
 def _shown(sparse: dict[int, Rational]) -> str:
     """A polynomial in t, for a reason."""
-    parts = []
+    parts: list[str] = []
     for k in sorted(sparse, reverse=True):
         c = sparse[k]
         size = "" if abs(c) == 1 and k else str(abs(c))
