@@ -1,0 +1,172 @@
+"""Branch and bound on enclosures: finite domains, numbers of any length.
+
+Made for deep polynomial networks, whose numbers have thousands of bits: what fits machine integers
+is quicker with the other engines. Complete for every architecture, activation and loss; floats of
+MPFR, rounded outwards, rule out, and integers decide the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from math import log10
+from typing import Any, ClassVar
+
+from ermbit.engines.enclosures.network import Network
+from ermbit.engines.enclosures.search import Search
+from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.total_search import Ended, Found, decide_total, minimize_total
+from ermbit_encodings.finite_form import finite_problem
+from ermbit_encodings.integer_form import IntegerForm
+from ermbit_encodings.problem import Problem
+
+PARAMETER_LIMIT, EDGE_LIMIT, VALUES_LIMIT = 200, 2_000, 2**16
+"""Free parameters, edges, and values of one domain beyond which nothing is searched."""
+
+WORK_LIMIT = 100_000
+"""Edges times samples of the largest network that is searched."""
+
+EXPONENT = 0.35
+"""The number of nodes is about the number of assignments to this power, measured."""
+
+EDGE_SECONDS = 4e-6
+"""Time of an enclosure for one edge on one sample."""
+
+
+class _Expired(Exception):
+    """The time is up."""
+
+
+class _Better(Exception):
+    """A total that counts was found; a smaller limit is next."""
+
+
+class EnclosuresEngine(Engine):
+    """Branch and bound with enclosures and exact integers of any length."""
+
+    name: ClassVar[str] = "enclosures"
+    summary: ClassVar[str] = "searches by enclosures (finite domains, numbers of any length)"
+
+    def capability(self, problem: Problem, task: Task) -> Capability:
+        form = _form(problem)
+        if isinstance(form, str):
+            return Capability(False, False, form)
+        count = problem.assignments
+        assert count is not None
+        size = _log10(count)
+        edges = problem.instance.network.edge_count
+        cost = EXPONENT * size + log10(EDGE_SECONDS * edges * len(form.inputs))
+        return Capability(True, True, f"about 10^{size:.1f} assignments", max(cost, -1.5))
+
+    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        form = _form(problem)
+        if isinstance(form, str):
+            return Outcome("unknown", reason=form)
+        limit = form.budget(problem.threshold)
+        run = _Runs(Network(form), budget).once
+        return decide_total(form, limit, run, "every assignment is ruled out")
+
+    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        form = _form(problem)
+        if isinstance(form, str):
+            return Outcome("unknown", reason=form)
+        network = Network(form)
+        start = tuple(min(values, key=abs) for values in network.values)
+        return minimize_total(form, start, _Runs(network, budget).halving, report)
+
+
+def _form(problem: Problem) -> IntegerForm | str:
+    """The integer form of a problem, or why there is no search."""
+    network = problem.instance.network
+    if network.parameter_count == 0:
+        return "no free parameter"
+    if network.parameter_count > PARAMETER_LIMIT:
+        return f"more than {PARAMETER_LIMIT} free parameters"
+    edges = network.edge_count
+    if edges > EDGE_LIMIT or edges * len(problem.samples.rows) > WORK_LIMIT:
+        return "the network is too large"
+    sizes = [parameter.domain.size for parameter in network.parameters]
+    if any(size is None for size in sizes):
+        return "a parameter has infinitely many values"
+    if any(size is not None and size > VALUES_LIMIT for size in sizes):
+        return f"a parameter has more than {VALUES_LIMIT} values"
+    finite = finite_problem(problem)
+    form = None if finite is None else finite.integer
+    if form is None or not form.inputs:
+        return "no integer form"
+    return form
+
+
+def _log10(count: int) -> float:
+    return log10(count)
+
+
+class _Runs:
+    """Searches as :mod:`~ermbit.engines.total_search` calls them.
+
+    Args:
+        network: with its domains.
+        budget: its deadline counts.
+    """
+
+    def __init__(self, network: Network, budget: Budget) -> None:
+        self._network, self._budget = network, budget
+        self._statistics: dict[str, Any] = {}
+
+    def once(
+        self, limit: int, found: Found, raised: Callable[[int], None]
+    ) -> tuple[dict[str, Any], bool]:
+        """One search."""
+        finished = True
+        with suppress(Ended):
+            try:
+                self._search(limit, found)
+            except _Expired:
+                finished = False
+        return self._statistics, finished
+
+    def halving(
+        self, limit: int, found: Found, raised: Callable[[int], None]
+    ) -> tuple[dict[str, Any], bool]:
+        """Searches for totals of half the bits that are open, then one for what is left.
+
+        The totals of different assignments may differ by thousands of binary orders of magnitude,
+        and a search rules out the more, the smaller its limit is.
+        """
+        least, most = 0, limit
+
+        def better(parameters: tuple[int, ...], total: int) -> int:
+            nonlocal most
+            most = found(parameters, total)
+            raise _Better
+
+        try:
+            while most.bit_length() - least.bit_length() > 1:
+                middle = (1 << (least.bit_length() + most.bit_length()) // 2) - 1
+                with suppress(_Better):
+                    self._search(middle, better)
+                    least = middle + 1
+                    raised(least)
+            if least <= most:
+                self._search(most, found)
+        except Ended:
+            pass
+        except _Expired:
+            return self._statistics, False
+        return self._statistics, True
+
+    def _search(self, limit: int, found: Found) -> None:
+        def check() -> None:
+            if self._budget.expired:
+                raise _Expired
+
+        search = Search(self._network, limit, found, check)
+        try:
+            check()
+            search.run()
+        finally:
+            for name, number in search.statistics().items():
+                known = self._statistics.get(name, 0)
+                self._statistics[name] = (
+                    max(known, number) if name == "precision" else known + number
+                )
