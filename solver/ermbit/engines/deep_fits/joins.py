@@ -19,7 +19,7 @@ import numpy as np
 from ermbit.engines.deep_fits.layers import ONE
 from ermbit.engines.deep_fits.states import States
 from ermbit.engines.deep_fits.units import Addend, UnitTable
-from ermbit.engines.tables.build import Array, Check
+from ermbit.engines.tables.build import Array, Check, first_of_equals
 
 SUMS_LIMIT = 2**22
 """Sums of a half, for one state."""
@@ -271,7 +271,7 @@ def _list(addend: Addend, table: UnitTable | None) -> _List:
         common = np.gcd.reduce(np.abs(factors), axis=1)[:, None]
         inner, factors = inner * common, factors // np.maximum(common, 1)
     inner[hidden] = 0
-    _, kept = np.unique(np.column_stack([inner, factors]), axis=0, return_index=True)
+    kept = first_of_equals([*inner.T, *factors.T])
     return _List(addend, table, rows[kept], outer[kept])
 
 
