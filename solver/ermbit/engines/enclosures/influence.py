@@ -2,13 +2,17 @@
 
 What one parameter may change in its neuron's sum, relative to that sum, times the share that the
 neuron has in those that read it, up to the outputs; an activation of degree k multiplies relative
-changes by k.
+changes by k. A bias of 1 beside a signal of thousands of bits matters by as little as that says, so
+that everything is kept as a binary logarithm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, log2
 from typing import Any
+
+import gmpy2
 
 from ermbit.engines.enclosures.interval import Intervals
 from ermbit.engines.enclosures.network import Network, Signals
@@ -17,14 +21,11 @@ from ermbit.engines.enclosures.node import Known
 SAMPLES = 2
 """Samples that are looked at."""
 
-LARGEST = 1e200
-"""An influence beyond this counts as this."""
-
 
 def influences(
     known: Known, signals: Sequence[Signals], intervals: Intervals, network: Network
 ) -> dict[int, float]:
-    """By undecided parameter, how much it matters.
+    """By undecided parameter, the binary logarithm of how much it matters.
 
     Args:
         known: the partial assignment.
@@ -33,30 +34,38 @@ def influences(
         network: the network.
     """
     result: dict[int, float] = {}
-    up = intervals.up
+    widths: dict[object, float] = {}
     for row in signals[:SAMPLES]:
-        weights = dict.fromkeys(network.form.outputs, 1.0)
+        weights = dict.fromkeys(network.form.outputs, 0.0)
         for node in reversed(known.rest):
-            neuron = network.neurons[node]
-            degree = max(1, len(neuron.coefficients) - 1)
-            above = min(weights.get(node, 0.0) * degree, LARGEST)
+            degree = max(1, len(network.neurons[node].coefficients) - 1)
+            above = weights.get(node, -inf) + log2(degree)
             terms = known.alive[node]
-            sizes: list[Any] = []
+            sizes = []
             for t in terms:
-                size = intervals.magnitude(network.factor(t, known.boxes, intervals))
+                size = _log(intervals.magnitude(network.factor(t, known.boxes, intervals)))
                 if t.source >= 0:
-                    size = up.mul(size, intervals.magnitude(row[t.source]))
+                    size += _log(intervals.magnitude(row[t.source]))
                 sizes.append(size)
-            total = sizes[0]
-            for size in sizes[1:]:
-                total = up.add(total, size)
+            total = max(sizes)
             for t, size in zip(terms, sizes, strict=True):
-                share = above * float(up.div(size, total)) if total > 0 else 0.0
+                share = above + size - total if size > -inf else -inf
                 if t.source >= 0:
-                    weights[t.source] = min(weights.get(t.source, 0.0) + share, LARGEST)
-                if t.parameter < 0 or network.is_single(t.parameter, known.boxes[t.parameter]):
+                    weights[t.source] = max(weights.get(t.source, -inf), share)
+                if t.parameter < 0:
                     continue
-                low, high, _ = network.factor(t, known.boxes, intervals)
-                width = float(up.div(up.sub(high, low), intervals.magnitude((low, high, 0))))
-                result[t.parameter] = result.get(t.parameter, 0.0) + share * width
+                box = known.boxes[t.parameter]
+                if network.is_single(t.parameter, box):
+                    continue
+                key = (t.parameter, t.factor)
+                if key not in widths:
+                    low, high, _ = network.factor(t, known.boxes, intervals)
+                    size = intervals.magnitude((low, high, low))
+                    widths[key] = _log(intervals.up.sub(high, low)) - _log(size)
+                new = share + widths[key]
+                result[t.parameter] = max(result.get(t.parameter, -inf), new)
     return result
+
+
+def _log(value: Any) -> float:
+    return float(gmpy2.log2(value)) if value > 0 else -inf

@@ -38,8 +38,9 @@ SINGLES = 6
 
 PARTS = 4
 
-FORWARD = 16.0
-"""How much more than one of the first open neuron a parameter must matter to be settled first."""
+FORWARD = 4.0
+"""How much more than one of the first open neuron a parameter must matter to be settled first, as a
+binary logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ class Search:
         network = self.network
         shares = influences(known, node.signals, self.quick, network)
         own = {t.parameter for t in known.undecided(network, known.rest[0])}
-        p = max(shares, key=lambda q: shares[q] * (FORWARD if q in own else 1.0))
+        p = max(shares, key=lambda q: shares[q] + (FORWARD if q in own else 0.0))
         box = known.boxes[p]
         if network.count(box) <= SINGLES:
             runs = [Box(k, k + 1) for k in network.members(p, box)]
