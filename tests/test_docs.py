@@ -29,7 +29,7 @@ from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
 from ermbit_instances.instance import Instance, load, parse_instance
 from ermbit_instances.loss import LOSSES, REDUCTIONS
 from ermbit_instances.rational_domain import RationalDomain
-from ermbit_instances.reductions import colorability, hypergraph
+from ermbit_instances.reductions import colorability, formulas, hypergraph
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -40,6 +40,7 @@ NOTATIONS = (
     domain_text.NOTATION,
     hypergraph.NOTATION,
     colorability.NOTATION,
+    formulas.NOTATION,
 )
 """Short notations that the page of the families has once."""
 

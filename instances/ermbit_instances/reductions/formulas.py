@@ -91,16 +91,24 @@ def _written(clause: Sequence[int]) -> str:
 
 
 def read_clauses(text: str, rng: Rng | None = None) -> Clauses:
-    """The formula that a text denotes (:data:`NOTATION`); random ones draw from ``rng``.
+    """The formula of :func:`read_source`.
+
+    >>> read_clauses("1 -2, 2")
+    Clauses(variables=2, clauses=((1, -2), (2,)))
+    """
+    return read_source(text, rng)[0]
+
+
+def read_source(text: str, rng: Rng | None = None) -> tuple[Clauses, Assignment | None]:
+    """The formula that a text denotes (:data:`NOTATION`), and its solution if one is planted.
+
+    Random formulas draw from ``rng``; ``planted`` ones hold at a hidden random assignment.
 
     A clause that is ``0`` is empty. A literal that recurs in a clause is kept once; a clause with a
     variable and its negation is true and left out.
 
     Raises:
         UsageError: another text, a size past :data:`LARGEST`, or a random formula without ``rng``.
-
-    >>> read_clauses("1 -2, 2")
-    Clauses(variables=2, clauses=((1, -2), (2,)))
     """
     text = text.strip()
     if match := _RANDOM.fullmatch(text):
@@ -109,7 +117,7 @@ def read_clauses(text: str, rng: Rng | None = None) -> Clauses:
         variables, count, width = int(match[2]), int(match[3]), int(match[4] or 3)
         _check_sizes(text, variables, count)
         hidden = random_assignment(rng, variables) if match[1] == "planted" else None
-        return random_clauses(rng, variables, count, width, hidden)
+        return random_clauses(rng, variables, count, width, hidden), hidden
     before, semicolon, body = text.rpartition(";")
     variables = _literal(before, text, _NUMBER) if semicolon else 0
     clauses = [
@@ -117,7 +125,7 @@ def read_clauses(text: str, rng: Rng | None = None) -> Clauses:
         for part in body.split(",")
         if part.strip()
     ]
-    return _formula(variables, clauses)
+    return _formula(variables, clauses), None
 
 
 def read_dimacs(text: str) -> Clauses:

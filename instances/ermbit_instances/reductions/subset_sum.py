@@ -90,7 +90,7 @@ def instance(
                 ([*minus, source.target], 1),
             ]
         case _:
-            network = _tied(n) if form == "tied" else _absolute_value(n)
+            network = two_tied_relus(n) if form == "tied" else _absolute_value(n)
             samples = _pinned_bits(source)
     return instance_document(
         f"subset-sum-{form}-{n}",
@@ -107,7 +107,7 @@ def _absolute_value(n: int) -> Document:
     return {"inputs": n, "layers": [{"units": 1, "activation": "abs"}]}
 
 
-def _tied(n: int) -> Document:
+def two_tied_relus(n: int) -> Document:
     """abs(z) as relu(z) + relu(-z), with the parameters w0, w1, … and b in both."""
 
     def relu(name: str, scale: int) -> Document:

@@ -1,0 +1,236 @@
+"""1-in-3 satisfiability and clauses on small networks, against all assignments.
+
+Sources: all systems of triples on three and four variables, those on five up to isomorphism (a
+triple is the complement of an edge of a graph); all formulas of clauses of one and two literals on
+two variables, and of three literals on three variables, up to exchange and negation of variables.
+Each in every form, over the smallest domain (clauses and CaDiCaL) and over the reals (linear
+arithmetic); certificates that engines find are mapped back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import combinations, permutations, product
+from typing import Any
+
+import networkx as nx
+import pytest
+from gmpy2 import mpq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine_checks import check_certificate, decide, minimize
+from ermbit_instances.certificate import parse_certificate
+from ermbit_instances.errors import UsageError
+from ermbit_instances.families import FamilyError, generate
+from ermbit_instances.instance import parse_instance
+from ermbit_instances.reductions import loading, one_in_three
+from ermbit_instances.reductions.formulas import Clauses, read_clauses
+from ermbit_instances.reductions.hypergraph import Hypergraph, read_hypergraph
+
+ZERO = Fraction(0)
+
+
+def assignments(n: int) -> Iterator[tuple[bool, ...]]:
+    return product((False, True), repeat=n)
+
+
+def triple_systems() -> list[Hypergraph]:
+    found = []
+    for n in (3, 4):
+        triples = list(combinations(range(n), 3))
+        for size in range(len(triples) + 1):
+            found += [Hypergraph(n, chosen) for chosen in combinations(triples, size)]
+    for graph in nx.graph_atlas_g()[19:53]:
+        edges = [tuple(v for v in range(5) if v not in edge) for edge in graph.edges]
+        found.append(Hypergraph(5, tuple(edges)))
+    return found
+
+
+def formulas(n: int, widths: tuple[int, ...]) -> list[Clauses]:
+    """Formulas without repeated clauses, one of every class of equivalent ones."""
+    clauses = [
+        tuple(v * sign for v, sign in zip(chosen, signs, strict=True))
+        for width in widths
+        for chosen in combinations(range(1, n + 1), width)
+        for signs in product((1, -1), repeat=width)
+    ]
+    moves = [
+        {v: sign * image for v, image, sign in zip(range(1, n + 1), order, signs, strict=True)}
+        for order in permutations(range(1, n + 1))
+        for signs in product((1, -1), repeat=n)
+    ]
+
+    def moved(clause: tuple[int, ...], move: dict[int, int]) -> tuple[int, ...]:
+        images = (move[abs(u)] * (1 if u > 0 else -1) for u in clause)
+        return tuple(sorted(images, key=abs))
+
+    number = {clause: i for i, clause in enumerate(clauses)}
+    tables = [[number[moved(clause, move)] for clause in clauses] for move in moves]
+    seen: set[frozenset[int]] = set()
+    found = []
+    for size in range(1, len(clauses) + 1):
+        for chosen in combinations(range(len(clauses)), size):
+            images = {frozenset(table[i] for i in chosen) for table in tables}
+            if not seen & images:
+                seen |= images
+                found.append(Clauses(n, tuple(clauses[i] for i in chosen)))
+    return found
+
+
+TRIPLES = triple_systems()
+FORMULAS = [*formulas(2, (1, 2)), *formulas(3, (3,))]
+
+
+def values_of(generated: Any) -> Any:
+    """The family's certificate by parameter number, after a look at its loss."""
+    instance = parse_instance(generated.document)
+    values = parse_certificate(generated.certificate, instance).values
+    assert check_certificate(generated.document, tuple(values), ZERO) == 0
+    return values
+
+
+def exactly_one(source: Hypergraph, assignment: tuple[bool, ...]) -> bool:
+    return all([assignment[v] for v in edge].count(True) == 1 for edge in source.edges)
+
+
+def test_sources_are_all() -> None:
+    assert len(TRIPLES) == 2 + 16 + 34
+    assert len({str(source) for source in TRIPLES}) == len(TRIPLES)
+    # Colourings of the corners of a cube up to symmetry: 22 with the one of no clause.
+    assert len(formulas(3, (3,))) == 21
+
+
+@pytest.mark.parametrize("form", one_in_three.FORMS)
+@pytest.mark.parametrize("domain, engine", [("auto", "sat"), ("real", "smt")])
+def test_triples(form: Any, domain: str, engine: str) -> None:
+    for source in TRIPLES:
+        solvable = any(exactly_one(source, a) for a in assignments(source.vertices))
+        generated = generate("one_in_three", form=form, triples=str(source), domain=domain)
+        document = generated.document
+        assert document["meta"]["status"] == ("sat" if solvable else "unsat")
+        found = decide(engine, document, ZERO)
+        assert found.status == document["meta"]["status"]
+        if solvable:
+            assert read_hypergraph(document["meta"]["triples"]) == source
+            for values in (found.values, values_of(generated)):
+                assert exactly_one(source, one_in_three.solution(source, values, form))
+            if form == "relu":
+                units = [u for u in document["network"]["neurons"] if u["activation"] == "relu"]
+                assert len(units) == 5 * source.vertices + 2 * len(source.edges)
+
+
+@pytest.mark.parametrize("form", loading.FORMS)
+@pytest.mark.parametrize("domain, engine", [("auto", "sat"), ("real", "smt")])
+def test_clauses(form: Any, domain: str, engine: str) -> None:
+    for formula in FORMULAS:
+        solvable = any(formula.holds(a) for a in assignments(formula.variables))
+        generated = generate("loading", form=form, formula=str(formula), domain=domain)
+        document = generated.document
+        assert document["meta"]["status"] == ("sat" if solvable else "unsat")
+        assert len(document["data"]["x"]) <= 4 * len(formula.clauses) + 1
+        found = decide(engine, document, ZERO)
+        assert found.status == document["meta"]["status"]
+        if solvable:
+            assert read_clauses(document["meta"]["formula"]) == formula
+            for values in (found.values, values_of(generated)):
+                assert formula.holds(loading.solution(formula, values, form))
+
+
+@pytest.mark.parametrize("source", TRIPLES, ids=str)
+def test_every_solution_has_a_certificate_and_comes_back(source: Hypergraph) -> None:
+    for form in one_in_three.FORMS:
+        for assignment in assignments(source.vertices):
+            values = one_in_three.certificate(assignment, form)
+            if exactly_one(source, assignment):
+                assert one_in_three.solution(source, values, form) == assignment
+            else:
+                with pytest.raises(UsageError, match="no solution"):
+                    one_in_three.solution(source, values, form)
+
+
+@given(st.sampled_from(FORMULAS), st.sampled_from(loading.FORMS))
+def test_every_model_has_a_certificate_and_comes_back(formula: Clauses, form: Any) -> None:
+    document = loading.instance(formula, form, {"domain": "real"}, "squared")
+    for assignment in filter(formula.holds, assignments(formula.variables)):
+        values = loading.certificate(formula, assignment, form)
+        assert set(values) <= loading.needed_values(formula, form)
+        assert check_certificate(document, values, ZERO) == 0
+        assert loading.solution(formula, values, form) == assignment
+
+
+@pytest.mark.parametrize("form", ["abs", "tied"])
+def test_negated_weights_mean_the_same(form: Any) -> None:
+    source = read_hypergraph("0-1-2,2-3-4")
+    values = one_in_three.certificate((False, False, True, False, False), form)
+    negated = [-value for value in values]
+    document = generate("one_in_three", form=form, triples=str(source)).document
+    assert check_certificate(document, tuple(negated), ZERO) == 0
+    assert one_in_three.solution(source, negated, form) == (False, False, True, False, False)
+
+
+@pytest.mark.parametrize("form", one_in_three.FORMS)
+def test_without_a_solution_the_least_loss_is_positive(form: Any) -> None:
+    document = generate("one_in_three", form=form, triples="complete:4:3").document
+    found = minimize("exhaustive", document)
+    assert found.status == "optimal" and found.lower_bound > 0
+
+
+def test_clauses_of_many_negations_need_their_numbers() -> None:
+    formula = read_clauses("-1 -2 -3 -4, 1")
+    assert loading.needed_values(formula, "masked") == {-1, 0, 1, 3}
+    with pytest.raises(FamilyError, match="lacks 3"):
+        generate("loading", formula=str(formula), domain="int:-1:2")
+    found = decide("sat", generate("loading", formula=str(formula)).document, ZERO)
+    assert found.values is not None
+    assert formula.holds(loading.solution(formula, found.values, "masked"))
+
+
+@pytest.mark.parametrize("family, text", [("one_in_three", "planted:60:120"),
+                                          ("loading", "planted:40:100")])  # fmt: skip
+def test_planted_sources_are_sat(family: str, text: str) -> None:
+    name = "triples" if family == "one_in_three" else "formula"
+    generated = generate(family, 4, **{name: text})
+    assert generated.document["meta"]["status"] == "sat"
+    values_of(generated)
+
+
+def test_unsatisfiable_instances_need_no_domain() -> None:
+    settings = {"triples": "fano", "domain": "finite:5"}
+    assert generate("one_in_three", **settings).document["meta"]["status"] == "unsat"
+
+
+@pytest.mark.parametrize(
+    "family, parameters, reason",
+    [
+        ("one_in_three", {"triples": "0-1"}, "edges of three"),
+        ("one_in_three", {"triples": "0-1-2-3"}, "edges of three"),
+        ("one_in_three", {"triples": "planted:2:4"}, "out of 2"),
+        ("one_in_three", {"triples": "planted:2000:4"}, "too large"),
+        ("one_in_three", {"triples": "3;"}, None),
+        ("one_in_three", {"domain": "bipolar", "triples": "0-1-2"}, "lacks 0"),
+        ("one_in_three", {"form": "sum"}, "form"),
+        ("loading", {"formula": "3;"}, "no output"),
+        ("loading", {"formula": "1,0"}, "empty clause"),
+        ("loading", {"formula": "planted:4:2000"}, "more than"),
+        ("loading", {"formula": "1 x"}, "formula"),
+        ("loading", {"formula": "1 2", "domain": "int:0:1"}, "lacks -1"),
+    ],
+)
+def test_refusals(family: str, parameters: dict[str, Any], reason: str | None) -> None:
+    if reason is None:
+        assert generate(family, **parameters).document["meta"]["status"] == "sat"
+        return
+    with pytest.raises(FamilyError, match=reason) as caught:
+        generate(family, **parameters)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_of_another_network_are_refused() -> None:
+    for form in one_in_three.FORMS:
+        with pytest.raises(UsageError, match="values, not 2"):
+            one_in_three.solution(read_hypergraph("0-1-2"), [mpq(1)] * 2, form)
+    for form in loading.FORMS:
+        with pytest.raises(UsageError, match="values, not 3"):
+            loading.solution(read_clauses("1 2"), [mpq(1)] * 3, form)
