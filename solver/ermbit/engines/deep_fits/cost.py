@@ -24,8 +24,11 @@ from ermbit_encodings.integer_form import IntegerForm, IntegerNeuron, IntegerTer
 PROBES, SAMPLES = 512, 20
 """Random networks, and samples that they are looked at on, at most."""
 
-SIGNAL, TUPLE, ENTRY, STEADY = 8e-9, 6e-8, 3e-8, 0.03
+SIGNAL, TUPLE, ENTRY, STEADY = 3e-9, 1.5e-8, 1.5e-8, 0.03
 """Measured seconds of a signal, of a tuple of rows, of an entry of a list of sums; of the rest."""
+
+MERGED = 0.5
+"""Share of the tuples of a later level that differ, as measured: many of its units are 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def log_seconds(form: IntegerForm, bounds: Bounds, layers: Layers, found: Sizes)
         if units is found.units[-1]:
             break
         seconds += 10 ** min(300.0, states + tuples) * (TUPLE + share * samples * SIGNAL)
-        states += tuples + log10(share)
+        states += tuples + log10(share * (MERGED if states else 1.0))
     seconds += 10 ** min(300.0, states + found.half) * ENTRY
     return log10(seconds) + found.shared
 
