@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,9 +29,13 @@ if __name__ == "__main__" and Path(sys.prefix).resolve() != OWN.parent.parent.re
         sys.exit("no .venv yet: run scripts/ermbit once")
     os.execv(OWN, [str(OWN), *sys.argv])
 
-from benchmark import optima, records, runs, tables  # noqa: E402
+from benchmark import files, optima  # noqa: E402
 from benchmark.sets import SETS, SUBSETS, cases, sample  # noqa: E402
-from benchmark.solvers import names  # noqa: E402
+
+from ermbit.bench import runs, shipped, solver, tables  # noqa: E402
+from ermbit.bench.records import Record, Results, read  # noqa: E402
+from ermbit.bench.scores import Scores  # noqa: E402
+from ermbit_instances.errors import ErmbitError  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--solvers",
         default="ermbit,cpsat,z3,cvc5,highs",
-        help=f"of {', '.join(names())}, ermbit:ENGINE; by commas",
+        help=f"of ermbit, ermbit:ENGINE, {', '.join(shipped.names())}; by commas",
     )
     run.add_argument("--timeout", type=float, default=20.0, help="wall seconds of one run")
     run.add_argument("--memory", type=int, default=4096, help="megabytes of one process")
@@ -68,23 +73,52 @@ def main() -> int:
     """Run one command; 1 if some answer was wrong."""
     given = parser().parse_args()
     if given.command == "table":
-        rows = records.read(given.files)
-        print(tables.report(rows, given.details), end="")
-        return int(bool(tables.Scores(rows).wrong))
+        rows = read(given.files)
+        scores = Scores(rows)
+        print("\n".join(tables.report(scores, rows, details=given.details)))
+        return int(not scores.judgement.is_clean)
     if given.command == "cases":
         for case in cases(given.set):
             if given.write:
-                runs.write_case(case, given.write)
+                files.write(case, given.write)
             print(case.name, case.kind, case.task, case.expected or "-", case.family, sep="\t")
         return 0
     if given.command == "optima":
         optima.find(given.timeout)
         return 0
+    return measure(given)
+
+
+def measure(given: argparse.Namespace) -> int:
+    """Run a set; 1 if some answer was wrong."""
     matching = [c for c in cases(given.set) if given.match in c.name]
     chosen = sample(matching, given.every)
-    limits = runs.Settings(given.timeout, given.memory, given.jobs)
-    return runs.run(given.set, chosen, given.solvers.split(","), limits, given.out, given.resume)
+    solvers = [called(name) for name in given.solvers.split(",")]
+    settings = runs.Settings(given.timeout, given.memory, given.jobs)
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = files.prepared(given.set, chosen, Path(folder))
+        with Results(given.out, resume=given.resume) as results:
+            ending = runs.run(prepared, solvers, settings, results, show)
+    scores = Scores(ending.records)
+    print("\n".join(tables.alerts(scores)), file=sys.stderr)
+    return int(not scores.judgement.is_clean)
+
+
+def called(name: str) -> solver.Solver:
+    """The solver of a name."""
+    if solver.is_ours(name):
+        return solver.engine(name.partition(":")[2] or "auto")
+    return shipped.peer(name)
+
+
+def show(done: int, to_do: int, record: Record) -> None:
+    """One line of progress."""
+    print(f"{done}/{to_do} {tables.progress(record)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ErmbitError as error:
+        print(f"bench_decide.py: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,4 +1,4 @@
-"""The peers of the benchmark against the naive reference, and the benchmark's own checks."""
+"""The peers of the benchmark against the naive reference, and the sets of the benchmark."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import os
 import random
 import subprocess
 import sys
-import time
-from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,13 +22,10 @@ from ermbit_instances.instance import parse_instance
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "scripts"))
 
-from benchmark import environment, process, records, tables  # noqa: E402
-from benchmark.case import REAL, Case, document, integers  # noqa: E402
-from benchmark.checking import check, disagreements  # noqa: E402
+from benchmark.case import REAL, document, integers  # noqa: E402
 from benchmark.main_set import bases, optima  # noqa: E402
-from benchmark.records import Record  # noqa: E402
 from benchmark.sets import SETS, cases  # noqa: E402
-from benchmark.solvers import Reply  # noqa: E402
+from peers import environment  # noqa: E402
 from peers.__main__ import PEERS  # noqa: E402
 from peers.answer import Answer, NotSupported  # noqa: E402
 from peers.evaluation import total_at  # noqa: E402
@@ -227,89 +222,7 @@ def test_scaled_total_is_the_loss(title: str) -> None:
         assert question.loss_of(total_at(question, values)) == reference.loss(doc, theta)
 
 
-# ---------------------------------------------------------------- the benchmark itself
-
-
-CASE = Case("kink", "f", "agnostic", "minimize", tiny("relu", integers(1), "absolute", "sum"))
-
-
-def reply(status: str, loss: str, parameters: dict[str, Any]) -> Reply:
-    return Reply(status, loss, "", parameters, 0.5, 0.4, 0.4, "")
-
-
-def record(solver: str, status: str, **more: Any) -> Record:
-    row: dict[str, Any] = {field.name: "" for field in fields(Record)}
-    row |= {"instance": "kink", "family": "f", "task": "minimize", "checked": "none", "cores": 1}
-    row |= {"solver": solver, "status": status, "timeout": 10.0}
-    row |= {"seconds": 1.0, "inner": 1.0, "cpu": 1.0}
-    return Record(**{**row, **more})
-
-
-def test_right_answer_is_accepted_and_wrong_ones_rejected() -> None:
-    best, theta = reference.minimum(CASE.document)
-    parameters = {name: str(value) for name, value in theta.items()}
-    assert check(CASE, reply("optimal", str(best), parameters)).verdict == "accepted"
-    assert check(CASE, reply("optimal", str(best), parameters)).loss == best
-    assert check(CASE, reply("optimal", str(best - 1), parameters)).verdict == "rejected"
-    assert check(CASE, reply("optimal", str(best), {})).verdict == "rejected"
-    outside = {**parameters, "b2[0]": "7"}
-    assert check(CASE, reply("feasible", "", outside)).verdict == "rejected"
-    unknown = {**parameters, "nonsense": "0"}
-    assert check(CASE, reply("feasible", "", unknown)).verdict == "rejected"
-    below = {**CASE.document, "threshold": str(best - 1)}
-    decide = Case("kink", "f", "agnostic", "solve", below)
-    assert check(decide, reply("sat", "", parameters)).verdict == "rejected"
-    assert check(decide, reply("unsat", "", {})).verdict == "none"
-
-
-def test_disagreement_is_found_and_costs_the_answer() -> None:
-    good = record("a", "optimal", loss="5", exact="5", checked="accepted")
-    high = record("b", "optimal", loss="6", exact="6", checked="accepted")
-    wrong = disagreements([good, high])
-    assert set(wrong) == {("kink", "b")}
-    assert "WRONG b on kink" in "\n".join(tables.alerts(tables.Scores([good, high])))
-    assert tables.Scores([good, high]).solved["kink"] == {"a", tables.BEST}
-    sat = record("a", "sat", task="solve", checked="accepted")
-    unsat = record("b", "unsat", task="solve")
-    assert set(disagreements([sat, unsat])) == {("kink", "b")}
-    assert set(disagreements([record("a", "sat", task="solve", expected="unsat")])) == {
-        ("kink", "a")
-    }
-
-
-def test_records_are_read_back_and_the_last_one_counts(tmp_path: Path) -> None:
-    first, second = record("a", "timeout"), record("a", "optimal", loss="1/2")
-    for row in (first, second):
-        records.append(tmp_path / "r.csv", row)
-    assert records.read([tmp_path / "r.csv"]) == [second]
-
-
-def test_table_counts_and_ratio() -> None:
-    rows = [
-        record("ermbit", "optimal", loss="5", exact="5", checked="accepted"),
-        record("z3", "timeout", seconds=10.0),
-    ]
-    text = tables.report(rows)
-    assert "| f | 1 | 1/1, 1 | 0/1, 20 | 0/1, 20 | 20 |" in text
-
-
-def test_a_late_process_is_stopped_with_its_children(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    child = f"import time, pathlib; time.sleep(1.5); pathlib.Path({str(mark)!r}).touch()"
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    done = process.run([sys.executable, "-c", code], 0.5, 1024, sorted(os.sched_getaffinity(0)))
-    assert done.killed
-    time.sleep(1.5)
-    assert not mark.exists()
-
-
-def test_output_and_exit_status_of_a_process() -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    done = process.run([sys.executable, "-c", "print('x'); raise SystemExit(3)"], 30, 1024, cores)
-    assert (done.output, done.code, done.killed) == ("x\n", 3, False)
-    large = process.run([sys.executable, "-c", "bytearray(2**30)"], 30, 256, cores)
-    assert large.code != 0
-    assert "MemoryError" in large.errors
+# ---------------------------------------------------------------- the sets
 
 
 @pytest.mark.parametrize("name", SETS)

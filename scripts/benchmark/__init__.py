@@ -1,1 +1,1 @@
-"""Comparing ermbit with general solvers: instance sets, runner, checker, tables."""
+"""The instance sets on which ermbit is compared with general solvers."""

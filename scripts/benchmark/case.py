@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ermbit.bench.case import Task
+
 Document = dict[str, Any]
 
 
@@ -25,7 +27,7 @@ class Case:
     name: str
     family: str
     kind: str
-    task: str
+    task: Task
     document: Document
     expected: str = ""
 

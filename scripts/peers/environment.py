@@ -15,7 +15,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 ROOT = SCRIPTS.parent
 FOLDER = ROOT / ".venv-peers"
 PYTHON = FOLDER / "bin" / "python"
-REQUIREMENTS = SCRIPTS / "peers" / "requirements.txt"
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 STAMP = FOLDER / ".made-from"
 
 
@@ -31,11 +31,12 @@ def prepare() -> None:
     """Make the environment if it is not ready.
 
     Raises:
-        subprocess.CalledProcessError: venv or pip failed; pip's own words are on standard error.
+        OSError or subprocess.CalledProcessError: venv or pip failed; pip's own words are on
+            standard error.
     """
     if is_ready():
         return
-    print(f"making {FOLDER.name} (some minutes)", file=sys.stderr, flush=True)
+    print(f"ermbit: making {FOLDER.name} (some minutes)", file=sys.stderr, flush=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(FOLDER)], check=True, stdout=sys.stderr)
     install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-deps"]

@@ -5,32 +5,19 @@ On a logarithmic axis a multiplicative law is a straight line that rises, an add
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from ermbit.dichotomy import GrowthLaw, Point
+from ermbit.figures import COLOURS, DOTS_PER_INCH, MARKERS, STYLE, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito's palette: distinct for all common kinds of colour blindness; markers differ as well.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
 _INCHES = (10.0, 5.2)
-_DOTS_PER_INCH = 150
-_STYLE = {
-    "svg.fonttype": "path",  # looks the same wherever it is shown, whatever fonts are there
-    "svg.hashsalt": "ermbit",  # equal measurements make equal bytes
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LONGEST_FORMULA = 24
 
@@ -60,18 +47,17 @@ def draw(
         bits: of the parameters, for the title.
         form: of the file. Equal curves make equal bytes with the same version of matplotlib.
     """
-    # What matplotlib logs (that it builds its cache of fonts) is nothing for users of a command.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    quiet()
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(["default", _STYLE]):
+    with style.context(["default", STYLE]):
         figure = Figure(figsize=_INCHES, layout="constrained")
         left, right = figure.subplots(1, 2)
         deepest = max(point.depth for curve in curves for point in curve.points)
         for number, curve in enumerate(curves):
-            colour = _COLOURS[number % len(_COLOURS)]
-            marker = _MARKERS[number % len(_MARKERS)]
+            colour = COLOURS[number % len(COLOURS)]
+            marker = MARKERS[number % len(MARKERS)]
             _draw_bits(left, curve, colour, marker, deepest)
             _draw_seconds(right, curve, colour, marker)
         _label(figure, left, right, width, bits)
@@ -154,7 +140,7 @@ def _label(figure: Figure, left: Axes, right: Axes, width: int, bits: int) -> No
 def _rendered(figure: Figure, curves: Sequence[Curve], form: str) -> bytes:
     file = BytesIO()
     if form == "png":
-        figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+        figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
         return file.getvalue()
     laws = "; ".join(
         f"{formula(curve.points[0].activation)}: value {curve.forward} per layer, "

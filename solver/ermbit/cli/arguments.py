@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ermbit.options import NUMBER_MEMORY, SEARCH, TIMEOUT, Option
-from ermbit_instances.errors import UsageError
+from ermbit_instances.errors import MissingFileError, UsageError
+from ermbit_instances.rational import Rational, parse_rational
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,6 +71,35 @@ def read_count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 7 and 1 <= int(text) <= 2**20):
         raise argparse.ArgumentTypeError(f"expected a number of bits, not {text[:60]!r}")
     return int(text)
+
+
+def read_threshold(text: str) -> Rational:
+    """The γ of --threshold.
+
+    Raises:
+        UsageError: not a number.
+    """
+    try:
+        return parse_rational(text)
+    except ValueError as error:
+        raise UsageError(f"threshold: {error}") from None
+
+
+def writable_folder(name: str) -> Path:
+    """The folder of a command's files, made if missing; found out before any work is done.
+
+    Raises:
+        MissingFileError: it cannot be made or written.
+    """
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "cannot be written"
+        raise MissingFileError(reason, file=name) from None
+    return folder
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

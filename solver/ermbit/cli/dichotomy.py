@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ermbit.cli.arguments import add_json
+from ermbit.cli.arguments import add_json, writable_folder
 from ermbit.cli.output import Output, columns
 from ermbit.dichotomy_options import OPTIONS
 
@@ -56,7 +55,7 @@ def run(arguments: argparse.Namespace) -> Output:
         key = option.name.replace("-", "_")
         given[key] = option.read(getattr(arguments, key))
     activations = _activations(arguments.polynomial)
-    folder = _folder(arguments.out)
+    folder = writable_folder(arguments.out)
     curves = []
     for activation in activations:
         points = measure(activation, **given)
@@ -110,23 +109,6 @@ def _activations(polynomial: str | None) -> list[str]:
         if text != "0,0,1":  # the square is there
             activations.append(f"polynomial:{text}")
     return activations
-
-
-def _folder(name: str) -> Path:
-    """The folder, made if missing; found out before anything is measured."""
-    import tempfile
-
-    from ermbit_instances.errors import MissingFileError
-
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "cannot be written"
-        raise MissingFileError(reason, file=name) from None
-    return folder
 
 
 def _lines(curves: Sequence[Curve]) -> list[str]:

@@ -28,6 +28,7 @@ COMMANDS = (
     "families",
     "slp",
     "dichotomy",
+    "bench",
 )
 
 BAD_INPUT = 2

@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 
 from ermbit.api import answer_question
+from ermbit.cli.arguments import read_threshold
 from ermbit.cli.output import Output, complain
 from ermbit.cli.progress import shown
 from ermbit.cli.report import answer_output
 from ermbit.engines.engine import Task
 from ermbit.options import search_options
-from ermbit_instances.errors import MissingFileError, UsageError
+from ermbit_instances.errors import MissingFileError
 from ermbit_instances.instance import Instance, load
-from ermbit_instances.rational import Rational, parse_rational
 
 
 def run_search(task: Task, arguments: argparse.Namespace, threshold: str | None = None) -> Output:
@@ -31,7 +31,7 @@ def run_search(task: Task, arguments: argparse.Namespace, threshold: str | None 
         threads=arguments.threads,
         seed=arguments.seed,
     )
-    asked = None if threshold is None else _read_threshold(threshold)
+    asked = None if threshold is None else read_threshold(threshold)
     certificate = None if arguments.certificate is None else Path(arguments.certificate)
     if certificate is not None:
         _check_writable(certificate)
@@ -47,13 +47,6 @@ def run_search(task: Task, arguments: argparse.Namespace, threshold: str | None 
     for warning in answer.warnings:
         complain("warning", warning)
     return answer_output(answer, certificate)
-
-
-def _read_threshold(text: str) -> Rational:
-    try:
-        return parse_rational(text)
-    except ValueError as error:
-        raise UsageError(f"threshold: {error}") from None
 
 
 def _check_writable(path: Path) -> None:

@@ -1,0 +1,61 @@
+"""The peers that come with the source tree: general solvers on natural encodings.
+
+They live in ``scripts/peers`` with an environment of their own, and are commands like any peer:
+``python -m peers NAME INSTANCE --task T --timeout S --threads K`` prints one JSON object. An
+installed ermbit without that folder has no peers but those that are given as commands.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ermbit.bench.solver import Solver
+from ermbit_instances.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPTS = ROOT / "scripts"
+
+
+def names() -> tuple[str, ...]:
+    """The peers that are there, none without their folder."""
+    if not (SCRIPTS / "peers" / "__main__.py").is_file():
+        return ()
+    return tuple(_module("peers.__main__").PEERS)
+
+
+def peer(name: str) -> Solver:
+    """A shipped peer; the first use makes the environment of the peers.
+
+    Raises:
+        UsageError: there is none of this name, or its environment cannot be made.
+    """
+    known = names()
+    if not known:
+        raise UsageError(
+            "peers: the shipped ones come with the source tree; give any other as "
+            "--peer NAME=COMMAND"
+        )
+    if name not in known:
+        raise UsageError(
+            f"peers: no {name[:40]!r}, there are {', '.join(known)}; give any other as "
+            "--peer NAME=COMMAND"
+        )
+    environment = _module("peers.environment")
+    try:
+        environment.prepare()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UsageError(f"peers: their environment cannot be made: {error}") from None
+    path = os.pathsep.join((str(SCRIPTS), str(ROOT / "instances")))
+    words = (str(environment.PYTHON), "-m", "peers", name)
+    return Solver(name, words, {"PYTHONPATH": path})
+
+
+def _module(name: str) -> Any:
+    if str(SCRIPTS) not in sys.path:
+        sys.path.append(str(SCRIPTS))
+    return import_module(name)
