@@ -91,7 +91,7 @@ def form(coefficients: list[Any], target: Any, weights: Document) -> Document:
 
 
 def answer(document: Document, patience: float = 60.0) -> Outcome:
-    """The engine's answer; what it finds is shown to the verifier (domains are too large to list)."""
+    """The engine's answer; what it finds is shown to the verifier (domains may be long)."""
     problem = problem_of(document)
     outcome = engine("elimination").decide(problem, Budget(time.monotonic() + patience), ignore)
     if outcome.status == "sat":
