@@ -173,7 +173,7 @@ GOLDEN: dict[tuple[str, int, tuple[tuple[str, object], ...]], str] = {
         "a0d60c4b5639e1e4ea137b2b105bef11e7edad9b8a7c47c9f83174d9a083b2ef"
     ),
     ("real_data", 2, (("classes", "all"), ("samples", 12), ("features", "0,3"))): (
-        "6fecb966ae33d67f0b44d9139960250fb231d17c37f70dcfbcbfbb0c3f5b66fc"
+        "d22568a11ff37ff06a358138f5f94270d5228bbb35c3ddfa4bff729bd9500f05"
     ),
 }
 
@@ -274,8 +274,16 @@ def test_writing_twice_replaces_the_file(tmp_path: Any) -> None:
         ("parity", {"hidden": 0}, "hidden: expected at least 1"),
         ("real_data", {"features": "petal_area"}, "features"),
         ("real_data", {"features": "4"}, "features"),
-        ("real_data", {"classes": "rose-vs-rest"}, "classes: expected one of"),
-        ("real_data", {"classes": "setosa-vs-virginica", "samples": 101}, "only 100 flowers"),
+        ("real_data", {"classes": "rose-vs-rest"}, "classes: 'rose' is not one of"),
+        ("real_data", {"classes": "setosa"}, "classes"),
+        ("real_data", {"classes": "setosa-vs-0"}, "different classes"),
+        ("real_data", {"features": "best:5"}, "best:1..4"),
+        ("real_data", {"scale": 0}, "scale: expected auto or a positive number"),
+        ("real_data", {"levels": 1}, "levels: expected 0 or at least 2"),
+        ("real_data", {"per_class": 51}, "a class has only 50 samples"),
+        ("real_data", {"per_class": 5, "samples": 5}, "not together"),
+        ("real_data", {"dataset": "diabetes"}, "dataset: expected one of"),
+        ("real_data", {"classes": "setosa-vs-virginica", "samples": 101}, "only 100 samples"),
     ],
 )
 def test_illegal_requests_are_refused_in_one_line(
