@@ -94,6 +94,8 @@ def measure(given: argparse.Namespace) -> int:
     matching = [c for c in cases(given.set) if given.match in c.name]
     chosen = sample(matching, given.every)
     solvers = [called(name) for name in given.solvers.split(",")]
+    if not all(one.is_ours for one in solvers):
+        shipped.prepare()
     settings = runs.Settings(given.timeout, given.memory, given.jobs)
     with tempfile.TemporaryDirectory() as folder:
         prepared = files.prepared(given.set, chosen, Path(folder))

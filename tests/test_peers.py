@@ -16,12 +16,15 @@ import pytest
 
 import random_instances
 import reference
+from ermbit.bench.case import question_hash
 from ermbit.verifier.verify import verify
-from ermbit_instances.instance import parse_instance
+from ermbit_instances.instance import load, parse_instance
+from ermbit_instances.rational import parse_rational
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "scripts"))
 
+from benchmark import files  # noqa: E402
 from benchmark.case import REAL, document, integers  # noqa: E402
 from benchmark.main_set import bases, optima  # noqa: E402
 from benchmark.sets import SETS, cases  # noqa: E402
@@ -234,6 +237,17 @@ def test_sets_are_legal_and_the_same_every_time(name: str) -> None:
         parse_instance(case.document)
         assert case.task in ("solve", "minimize")
         assert case.kind in ("agnostic", "realizable")
+
+
+def test_cases_are_prepared_for_the_runner(tmp_path: Path) -> None:
+    found = [*cases("planted")[:3], *cases("table")[:1]]
+    for case, asked in zip(found, files.prepared("s", found, tmp_path), strict=True):
+        instance = load(asked.file)
+        assert question_hash(instance) == asked.question
+        assert (asked.set, asked.name, asked.task) == ("s", case.name, case.task)
+        if case.task == "solve":
+            assert instance.threshold == parse_rational(asked.threshold)
+        assert asked.expected == case.expected
 
 
 def test_main_set_is_broad_and_its_optima_are_known() -> None:

@@ -106,7 +106,13 @@ def test_peers_with_every_fault(capfd: Capture, tmp_path: Path) -> None:
         "sat",
         "unsat",
     )
-    header, _, cells = (line.split("|") for line in lines[6:9])
+    assert lines[3] == f"FAILED crash on {UNSAT}: ended by signal 11 (SIGSEGV)"
+    assert [line.split(":")[0] for line in lines[4:7]] == [
+        f"FAILED garbage on {UNSAT}",
+        f"FAILED crash on {SAT}",
+        f"FAILED garbage on {SAT}",
+    ]
+    header, _, cells = (line.split("|") for line in lines[10:13])
     score = dict(zip([h.strip() for h in header], [c.strip() for c in cells], strict=True))
     assert score["family"] == "classic"
     assert score["liar"] == score["forger"] == "1 wrong"
@@ -250,7 +256,7 @@ def test_interrupted(capfd: Capture, tmp_path: Path, number: signal.Signals) -> 
     assert running.returncode == 130
     assert output.splitlines()[0] == "no wrong answer in 1 run"
     assert errors.splitlines()[-1] == (
-        "ermbit: warning: interrupted: 1 runs missing; --resume goes on"
+        "ermbit: warning: interrupted, 1 run missing: --resume goes on"
     )
     assert ends(pid)
     assert len(rows(out)) == 1
@@ -364,6 +370,28 @@ def test_contradictory_sources(tmp_path: Path) -> None:
         collection.cases(collection.named([folder]), Wish(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("minimum", "expected"),
+    [
+        (0, "0"),
+        ("1e-1", "1/10"),
+        ("not attained", "<=0"),
+        (["odd"], "<=0"),
+        ("(root-of-with-interval (coeffs (- 2) 0 1) 1 2)", None),
+    ],
+)
+def test_minima_of_any_form(tmp_path: Path, minimum: Any, expected: str | None) -> None:
+    folder = copied(tmp_path / "in", SAT)
+    (folder / "index.csv").unlink()
+    file = folder / f"{SAT}.erm.json"
+    document = json.loads(file.read_text())
+    document["meta"]["minimum"] = minimum
+    document["threshold"] = 0 if expected == "<=0" else 2
+    file.write_text(json.dumps(document))
+    (case,) = collection.cases(collection.named([folder]), Wish("minimize"), tmp_path)
+    assert case.expected == (expected or minimum)
+
+
 def test_engine_commands() -> None:
     solver = engine("cells")
     assert solver.name == "ermbit:cells"
@@ -397,6 +425,7 @@ def test_engine_commands() -> None:
         (("{sat}", "--timeout", "0"), "timeout: must be 0.1 to 1e+06, not 0.0"),
         (("{sat}", "--jobs", "x"), "jobs: expected an integer, not 'x'"),
         (("{sat}", "--threshold", "x"), "threshold: 'x' is not a number"),
+        (("{sat}", "--threshold", "1", "--task", "minimize"), "threshold: it plays no role"),
         (("--table", "missing.csv"), "missing.csv: No such file"),
         (("{sat}", "--table", "missing.csv"), "table: with it nothing is run"),
     ],

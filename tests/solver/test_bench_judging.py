@@ -403,6 +403,9 @@ def test_a_file_is_not_overwritten_and_written_by_one_run_only(tmp_path: Path) -
         Results(file, resume=False)
     with pytest.raises(MissingFileError):
         read([tmp_path / "missing.csv"])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MissingFileError, match="not a regular file"):
+        Results(tmp_path / "pipe", resume=True)
     note = tmp_path / "note.txt"
     note.write_text("not results")
     with pytest.raises(InputError, match="not a file of results"):

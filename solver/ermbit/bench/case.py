@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ermbit_instances.certificate import Value, write_value
 from ermbit_instances.instance import Instance
 from ermbit_instances.rational import Rational, write_rational
 
@@ -53,7 +54,7 @@ class Known:
     """
 
     status: str = ""
-    minimum: Rational | None = None
+    minimum: Value | None = None
 
 
 def expectation(
@@ -78,7 +79,7 @@ def expectation(
         carries = asked >= filed if known.status == "sat" else asked <= filed
         return known.status if carries else ""
     if known.minimum is not None:
-        return str(write_rational(known.minimum))
+        return str(write_value(known.minimum))
     if filed is None or not known.status:
         return ""
     return ("<=" if known.status == "sat" else ">") + str(write_rational(filed))

@@ -11,18 +11,21 @@ import csv
 import io
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ermbit.bench.case import Case, Known, Task, expectation, question_hash, repeated
+from ermbit.bench.reply import exact
 from ermbit_instances import families, limits
-from ermbit_instances.errors import InputError, MissingFileError, UsageError
+from ermbit_instances.certificate import write_value
+from ermbit_instances.errors import ErmbitError, InputError, MissingFileError, UsageError
 from ermbit_instances.families.writing import write
 from ermbit_instances.instance import Instance, load
 from ermbit_instances.jsonfile import read_bytes
-from ermbit_instances.rational import Rational, parse_rational, write_rational
+from ermbit_instances.rational import Rational, write_rational
 
 ENDING = ".erm.json"
 INDEX = "index.csv"
@@ -233,33 +236,31 @@ def knowledge(source: Source, instance: Instance) -> Known:
     Raises:
         InputError: they contradict each other or themselves.
     """
-    of_meta = _known(instance.meta, source.file, "meta")
-    of_list = _known(source.row, source.file, "the list")
+    of_meta, of_list = _known(instance.meta), _known(source.row)
     for ours, theirs in (
         (of_meta.status, of_list.status),
         (of_meta.minimum, of_list.minimum),
     ):
         if ours not in ("", None) and theirs not in ("", None) and ours != theirs:
-            raise InputError(f"meta says {ours}, the list says {theirs}", file=source.file)
+            meta, row = (x if isinstance(x, str) else write_value(x) for x in (ours, theirs))
+            raise InputError(f"meta says {meta}, the list says {row}", file=source.file)
     minimum = of_meta.minimum if of_list.minimum is None else of_list.minimum
     known = Known(of_list.status or of_meta.status, minimum)
     if instance.threshold is not None and known.status and minimum is not None:
         if (minimum <= instance.threshold) != (known.status == "sat"):
             raise InputError(
-                f"said to be {known.status} with a minimum of {write_rational(minimum)}",
+                f"said to be {known.status} with a minimum of {write_value(minimum)}",
                 file=source.file,
             )
     return known
 
 
-def _known(said: Mapping[str, Any], file: Path, where: str) -> Known:
+def _known(said: Mapping[str, Any]) -> Known:
+    """What is said in a form that is understood; both sources may hold anything."""
     status, minimum = said.get("status"), said.get("minimum")
     value = None
-    if minimum is not None and str(minimum).strip():
-        try:
-            value = parse_rational(str(minimum).strip())
-        except ValueError as error:
-            raise InputError(f"minimum of {where}: {error}", file=file) from None
+    with suppress(ErmbitError, ValueError, OverflowError):
+        value = exact(str(minimum).strip())
     return Known(status if status in ("sat", "unsat") else "", value)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -106,6 +107,8 @@ class Results:
             reason = getattr(error, "strerror", None) or "cannot be written"
             raise MissingFileError(reason, file=path) from None
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise MissingFileError("not a regular file", file=path)
             _lock_file(self._file, path)
             self.known = self._prepare()
         except BaseException:

@@ -29,6 +29,7 @@ class Scores:
         answers: case → the status that was found, of those who solved it.
         limit: case → seconds that solvers had.
         disqualified: solver → how many of its answers are wrong.
+        failed: lines on runs that crashed or gave no readable answer.
         ours, peers: the solvers; peers without those disqualified make the best peer.
     """
 
@@ -61,6 +62,11 @@ class Scores:
             row = self.seconds.setdefault(case, {})
             row[r.solver] = max(LEAST_SECONDS, r.seconds) if good else 2 * r.timeout
         self.names = _names(list(self.families))
+        self.failed = [
+            f"{r.solver} on {self.names[r.key[:4]]}: {r.note}"
+            for r in records
+            if r.status == "failed"
+        ]
         self.ours = [s for s in solvers if is_ours(s)]
         self.peers = [s for s in solvers if not is_ours(s)]
         self._add_best()

@@ -70,6 +70,8 @@ def perform(
     solvers = chosen_solvers(request)
     with tempfile.TemporaryDirectory(prefix="ermbit-bench-") as name:
         cases = chosen_cases(request, Path(name))
+        if request.peers:
+            shipped.prepare()
         with Results(out, resume=resume) as results:
             ending: Ending = run(cases, solvers, settings, results, listen)
     return Session(ending.records, Scores(ending.records), ending.missing, ending.interrupted)
@@ -91,6 +93,8 @@ def chosen_solvers(request: Request) -> list[Solver]:
     Raises:
         UsageError: an unknown one, two of one name, or none at all.
     """
+    if request.wish.threshold is not None and request.wish.task == "minimize":
+        raise UsageError("threshold: it plays no role in minimize")
     solvers = [engine(name) for name in request.engines]
     solvers += [command_peer(text) for text in request.commands]
     check_names([*solvers, *(Solver(name, ()) for name in request.peers)])

@@ -29,10 +29,10 @@ def names() -> tuple[str, ...]:
 
 
 def peer(name: str) -> Solver:
-    """A shipped peer; the first use makes the environment of the peers.
+    """A shipped peer; :func:`prepare` makes what it needs.
 
     Raises:
-        UsageError: there is none of this name, or its environment cannot be made.
+        UsageError: there is none of this name.
     """
     known = names()
     if not known:
@@ -45,14 +45,21 @@ def peer(name: str) -> Solver:
             f"peers: no {name[:40]!r}, there are {', '.join(known)}; give any other as "
             "--peer NAME=COMMAND"
         )
-    environment = _module("peers.environment")
+    path = os.pathsep.join((str(SCRIPTS), str(ROOT / "instances")))
+    words = (str(_module("peers.environment").PYTHON), "-m", "peers", name)
+    return Solver(name, words, {"PYTHONPATH": path})
+
+
+def prepare() -> None:
+    """Make the environment of the shipped peers, if it is not there.
+
+    Raises:
+        UsageError: it cannot be made; pip's own words are on standard error.
+    """
     try:
-        environment.prepare()
+        _module("peers.environment").prepare()
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(f"peers: their environment cannot be made: {error}") from None
-    path = os.pathsep.join((str(SCRIPTS), str(ROOT / "instances")))
-    words = (str(environment.PYTHON), "-m", "peers", name)
-    return Solver(name, words, {"PYTHONPATH": path})
 
 
 def _module(name: str) -> Any:

@@ -8,6 +8,9 @@ from typing import Any
 from ermbit.bench.records import Key, Record
 from ermbit.bench.scores import BEST, CaseKey, Scores
 
+MOST_FAILURES = 10
+"""So many are listed; all are in the file of results."""
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """The lines of a table in Markdown, columns aligned."""
@@ -65,6 +68,9 @@ def alerts(scores: Scores) -> list[str]:
         lines += [f"WRONG {line}" for line in _complaints(scores, found.wrong)]
     lines += [f"DISPUTED {line}" for line in _complaints(scores, found.disputed)]
     lines += [f"WRONG SOURCE {line}" for line in found.sources]
+    lines += [f"FAILED {line}" for line in scores.failed[:MOST_FAILURES]]
+    if len(scores.failed) > MOST_FAILURES:
+        lines.append(f"FAILED {len(scores.failed) - MOST_FAILURES} more")
     return lines
 
 
@@ -136,5 +142,6 @@ def document(scores: Scores) -> dict[str, Any]:
         "wrong": _complaints(scores, found.wrong),
         "disputed": _complaints(scores, found.disputed),
         "wrong_sources": list(found.sources),
+        "failed": list(scores.failed),
         "scores": [of(solver, f) for f in [*families, None] for solver in scores.columns],
     }

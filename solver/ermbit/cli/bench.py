@@ -115,7 +115,8 @@ def run(arguments: argparse.Namespace) -> Output:
     else:
         session = _run(arguments)
         if session.interrupted:
-            complain("warning", f"interrupted: {session.missing} runs missing; --resume goes on")
+            runs = f"{session.missing} run{'s' if session.missing != 1 else ''}"
+            complain("warning", f"interrupted, {runs} missing: --resume goes on")
     return _output(session, arguments, plots)
 
 
