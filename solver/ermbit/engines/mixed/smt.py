@@ -7,7 +7,7 @@ with one output, networks of steps. The solver decides over exact rationals thro
 
 from __future__ import annotations
 
-from ermbit.engines.choice_bits import choice_cost
+from ermbit.engines.choice_bits import choice_cost, piece_cost
 from ermbit.engines.engine import (
     Budget,
     Capability,
@@ -45,6 +45,7 @@ class SmtEngine(Engine):
         if obstacle is not None:
             return Capability(False, False, f"not linear: {obstacle}")
         cost = -0.7 + size**0.5 / 20 + choice_cost(problem, task)
+        cost = max(cost, piece_cost(problem, task))
         if not plain:
             return Capability(
                 True, False, "real relaxation of large domains: unsat carries over", cost
