@@ -9,10 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, fields
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gmpy2 import mpq
+from hypothesis import given
+from hypothesis import strategies as st
 
 import reference
 from ermbit.bench import process, records, tables
@@ -251,6 +255,63 @@ def test_expectations(
 
     known = Known(status, number(minimum))
     assert expectation(task, known, number(filed), number(asked)) == expected
+
+
+@st.composite
+def honest_rows(draw: st.DrawFn) -> tuple[Fraction, bool, list[Record]]:
+    """A least loss, whether it is attained, and right answers of several solvers."""
+    numbers = st.fractions(0, 4, max_denominator=3)
+    least_loss, attained = draw(numbers), draw(st.booleans())
+    filed = draw(numbers)
+    status = "sat" if filed > least_loss or (attained and filed == least_loss) else "unsat"
+    minimum = mpq(least_loss) if attained and draw(st.booleans()) else None
+    known = Known(draw(st.sampled_from(("", status))), minimum)
+    rows = []
+    for number in range(draw(st.integers(1, 6))):
+        task: Task = draw(st.sampled_from(("solve", "minimize")))
+        gamma, more = draw(numbers), draw(numbers)
+        asked = mpq(gamma) if task == "solve" else None
+        row = {"question": "sha256:1", "expected": expectation(task, known, mpq(filed), asked)}
+        name = f"s{number}"
+        above = least_loss + more + (0 if attained else Fraction(1, 7))
+        if task == "solve" and (gamma > least_loss or (attained and gamma == least_loss)):
+            exact = (least_loss + gamma) / 2 if draw(st.booleans()) else ""
+            rows.append(decided(name, "sat", str(gamma), str(exact), **row))
+        elif task == "solve":
+            rows.append(decided(name, "unsat", str(gamma), **row))
+        elif draw(st.booleans()):
+            bound = str(min(least_loss, more))
+            reached = {"exact": str(above), "checked": "accepted", "loss": str(above)}
+            rows.append(record(name, "feasible", bound=bound, **reached, **row))
+        elif attained:
+            rows.append(least(name, str(least_loss), **row))
+        else:
+            rows.append(record(name, "infimum", bound=str(least_loss), **row))
+    return least_loss, attained, rows
+
+
+@given(honest_rows())
+def test_honest_answers_are_never_blamed(made: tuple[Fraction, bool, list[Record]]) -> None:
+    assert judge(made[2]).is_clean
+
+
+@given(honest_rows(), st.fractions(0, 5, max_denominator=3), st.data())
+def test_a_lie_is_found_where_a_certificate_refutes_it(
+    made: tuple[Fraction, bool, list[Record]], claim: Fraction, data: st.DataObject
+) -> None:
+    _, _, rows = made
+    status = data.draw(st.sampled_from(("unsat", "bound", "infimum")))
+    if status == "unsat":
+        lie = decided("liar", "unsat", str(claim), question="sha256:1")
+    else:
+        word = "feasible" if status == "bound" else "infimum"
+        lie = record("liar", word, bound=str(claim), question="sha256:1")
+    found = judge([*rows, lie])
+    assert {key[4] for key in found.wrong} <= {"liar"}
+    assert not found.sources
+    losses = [Fraction(r.exact or r.threshold) for r in rows if r.checked == "accepted"]
+    refuted = any(x < claim or (x == claim and status != "bound") for x in losses)
+    assert (lie.key in found.wrong) == refuted
 
 
 # ---------------------------------------------------------------- scores
