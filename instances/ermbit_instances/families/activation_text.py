@@ -36,6 +36,11 @@ def activation_document(text: str) -> Any:
     return document
 
 
+def activation_name(document: Any) -> str:
+    """The name in an activation document, without its options."""
+    return str(document if isinstance(document, str) else document["name"])
+
+
 def activation_of(document: Any, text: str | None = None) -> Activation:
     """The function that an activation document means; FamilyError (about ``text``) if illegal."""
     try:

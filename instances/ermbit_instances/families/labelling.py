@@ -69,6 +69,12 @@ def reduce(losses: Sequence[Rational], reduction: str) -> Rational:
     return total / len(losses) if reduction == "mean" else total
 
 
+def forbids_errors(loss: str, reduction: str, threshold: Rational, samples: int) -> bool:
+    """Whether loss ≤ threshold means that no sample may be wrong (no sample weights)."""
+    one_error = mpq(1, samples) if reduction == "mean" else mpq(1)
+    return threshold == 0 or (loss == "zero_one" and threshold < one_error)
+
+
 def perfect_label(loss: str, outputs: Sequence[Rational]) -> list[Rational] | None:
     """The y at which these outputs have loss 0; None if a classifier has no such label."""
     if not is_classification(loss):

@@ -46,6 +46,7 @@ from ermbit_instances.families.activation_text import (
     activation_parameter,
     is_monotone,
 )
+from ermbit_instances.families.construction import Construction, padded
 from ermbit_instances.families.domain_text import domain_document, domain_of, domain_parameter
 from ermbit_instances.families.family import (
     Family,
@@ -56,12 +57,8 @@ from ermbit_instances.families.family import (
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import Weights, architecture
+from ermbit_instances.families.layered import architecture
 from ermbit_instances.families.rng import Rng
-from ermbit_instances.rational import Rational
-
-# Hidden rows, hidden biases, output weights, output bias.
-Construction = tuple[list[list[int]], list[int], list[Rational], Rational]
 
 
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
@@ -78,12 +75,14 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     certificate = None
     found = _construction(function.name, n, signed)
     if found is not None and len(found[0]) <= hidden:
-        theta = _padded(found, hidden, n)
+        theta = padded(found, hidden, n)
         domain = domain_of(weights)
         if all(value in domain for value in theta.all_values()):
             meta = {"status": "sat", "minimum": 0, "how": "explicit construction"}
             certificate = certificate_document(theta.document())
-    if certificate is None and _zero_loss_asked(loss, parameters["reduction"], threshold, n):
+    if certificate is None and labelling.forbids_errors(
+        loss, parameters["reduction"], threshold, 2**n
+    ):
         proof = _impossible(function, n, hidden)
         if proof:
             meta = {"status": "unsat", "how": proof}
@@ -126,23 +125,6 @@ def _construction(name: str, n: int, signed: bool) -> Construction | None:
     if signed:
         outputs, bias = [2 * v for v in outputs], 2 * bias - 1
     return [ones for _ in kinks], [-k for k in kinks], outputs, bias
-
-
-def _padded(construction: Construction, hidden: int, n: int) -> Weights:
-    """The construction with surplus hidden units of weight 0."""
-    rows, offsets, outputs, bias = construction
-    surplus = hidden - len(rows)
-    matrix = [[mpq(w) for w in row] for row in rows] + [[mpq(0)] * n] * surplus
-    return Weights(
-        (tuple(map(tuple, matrix)), (tuple(outputs + [mpq(0)] * surplus),)),
-        (tuple(mpq(b) for b in offsets + [0] * surplus), (bias,)),
-    )
-
-
-def _zero_loss_asked(loss: str, reduction: str, threshold: Rational, n: int) -> bool:
-    """Whether loss ≤ threshold means that no sample may be wrong."""
-    one_error = mpq(1, 2**n) if reduction == "mean" else mpq(1)
-    return threshold == 0 or (loss == "zero_one" and threshold < one_error)
 
 
 def _impossible(function: Activation, n: int, hidden: int) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gmpy2 import mpq
-
 from ermbit_instances.families import labelling
-from ermbit_instances.families.activation_text import activation_document, activation_parameter
-from ermbit_instances.families.domain_text import (
-    domain_document,
-    domain_of,
-    domain_parameter,
-    draw,
+from ermbit_instances.families.activation_text import (
+    activation_document,
+    activation_name,
+    activation_parameter,
 )
+from ermbit_instances.families.domain_text import domain_document, domain_parameter
 from ermbit_instances.families.family import (
     Family,
     FamilyError,
@@ -25,22 +22,16 @@ from ermbit_instances.families.family import (
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import (
-    BIAS,
-    HIDDEN,
-    Architecture,
-    Weights,
-    architecture,
-    draw_weights,
-    evaluate,
+from ermbit_instances.families.layered import BIAS, HIDDEN, architecture
+from ermbit_instances.families.planting import (
+    check_ranges,
+    corrupt,
+    data_document,
+    loss_of,
+    teacher_and_samples,
 )
 from ermbit_instances.families.rng import Rng
-from ermbit_instances.rational import Rational, write_rational
-
-_TEACHERS = 50
-_INPUTS_PER_SAMPLE = 40
-
-Sample = tuple[list[Rational], list[Rational]]
+from ermbit_instances.rational import write_rational
 
 
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
@@ -51,8 +42,7 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     (γ = ``teacher`` sets it to exactly that loss), else unknown.
     """
     loss, reduction = parameters["loss"], parameters["reduction"]
-    if parameters["data_low"] > parameters["data_high"]:
-        raise FamilyError("parameter data_low: greater than data_high")
+    check_ranges(parameters, "data")
     if parameters["corrupted"] > parameters["samples"]:
         raise FamilyError("parameter corrupted: more than samples")
     activation = activation_document(parameters["activation"])
@@ -64,12 +54,16 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
         parameters["outputs"],
         parameters["bias"] == "yes",
     )
-    teacher, samples = _teacher_and_samples(rng, parameters, shape, weights)
-    samples = _corrupt(rng, samples, parameters["corrupted"], loss, parameters["outputs"])
-    achieved = labelling.reduce(
-        [labelling.sample_loss(loss, evaluate(shape, teacher, x), y) for x, y in samples],
-        reduction,
+    teacher, samples = teacher_and_samples(
+        rng,
+        shape,
+        weights,
+        loss,
+        parameters["samples"],
+        (parameters["data_low"], parameters["data_high"]),
     )
+    samples = corrupt(rng, samples, parameters["corrupted"], loss, parameters["outputs"])
+    achieved = loss_of(shape, teacher, samples, loss, reduction)
     threshold = achieved
     if parameters["gamma"] != "teacher":
         threshold = read_rational(parameters["gamma"], "parameter gamma")
@@ -85,60 +79,15 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
         else "labels were corrupted and the teacher misses the threshold"
     )
     document = instance_document(
-        f"teacher-{parameters['inputs']}-{parameters['hidden']}-{_word(activation)}",
+        f"teacher-{parameters['inputs']}-{parameters['hidden']}-{activation_name(activation)}",
         shape.document(),
         weights,
-        {"x": _written(x for x, _ in samples), "y": _written(y for _, y in samples)},
+        data_document(samples),
         labelling.loss_document(loss, reduction),
         threshold,
         meta,
     )
     return Generated(document, certificate_document(teacher.document()) if reached else None)
-
-
-def _teacher_and_samples(
-    rng: Rng, parameters: Mapping[str, Any], shape: Architecture, weights: dict[str, Any]
-) -> tuple[Weights, list[Sample]]:
-    """A teacher and inputs on which it has a label of loss 0, redrawing both as needed."""
-    domain = domain_of(weights)
-    low, high = parameters["data_low"], parameters["data_high"]
-    for _ in range(_TEACHERS):
-        teacher = draw_weights(shape, lambda: draw(domain, rng))
-        samples: list[Sample] = []
-        for _ in range(_INPUTS_PER_SAMPLE * parameters["samples"]):
-            x = [mpq(rng.integers(low, high)) for _ in range(shape.inputs)]
-            y = labelling.perfect_label(parameters["loss"], evaluate(shape, teacher, x))
-            if y is not None:
-                samples.append((x, y))
-            if len(samples) == parameters["samples"]:
-                return teacher, samples
-    raise FamilyError(
-        f"no teacher was found whose outputs have {parameters['loss']} loss 0 on enough inputs: "
-        "widen the domain or the data range"
-    )
-
-
-def _corrupt(rng: Rng, samples: list[Sample], count: int, loss: str, outputs: int) -> list[Sample]:
-    """Give ``count`` samples a wrong label: another class, or one target moved by 1..3."""
-    wrong = set(rng.sample(range(len(samples)), count))
-    result = []
-    for position, (x, y) in enumerate(samples):
-        if position in wrong and labelling.is_classification(loss):
-            y = [mpq(rng.choice([v for v in labelling.labels(outputs) if v != y[0]]))]
-        elif position in wrong:
-            output = rng.integers(0, outputs - 1)
-            shift = rng.choice((-1, 1)) * rng.integers(1, 3)
-            y = [t + shift if o == output else t for o, t in enumerate(y)]
-        result.append((x, y))
-    return result
-
-
-def _written(rows: Any) -> list[list[int | str]]:
-    return [[write_rational(value) for value in row] for row in rows]
-
-
-def _word(activation: Any) -> str:
-    return str(activation if isinstance(activation, str) else activation["name"])
 
 
 TEACHER = register(

@@ -1,0 +1,213 @@
+"""Families majority and boolean_function: constructions, impossibility proofs, enumeration.
+
+All 16 functions of 2 bits and a part of those of 3, with up to 2 hidden units over ternary weights,
+are held against an engine that enumerates; the impossibility proofs also against one for the reals.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import pytest
+from gmpy2 import mpq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine_checks import check_certificate, decide
+from ermbit_instances.certificate import parse_certificate
+from ermbit_instances.families import FamilyError, generate
+from ermbit_instances.families.construction import (
+    multilinear_degree,
+    smallest_domain,
+    symmetric_degree,
+)
+from ermbit_instances.families.family import Generated
+from ermbit_instances.instance import parse_instance
+
+LOSSES = ("absolute", "zero_one", "hinge")
+
+
+def check_known(generated: Generated, *engines: str) -> str:
+    """The status is what engines say; a certificate has loss 0."""
+    document, meta = generated.document, generated.document["meta"]
+    assert (generated.certificate is not None) == (meta["status"] == "sat")
+    if generated.certificate is not None:
+        values = parse_certificate(generated.certificate, parse_instance(document)).values
+        assert check_certificate(document, tuple(values), Fraction(0)) == 0
+    for engine in engines:
+        outcome = decide(engine, document, Fraction(0))
+        assert outcome.status != "unknown", outcome.reason
+        assert meta["status"] in (outcome.status, "unknown")
+    return str(meta["status"])
+
+
+def polynomial(table: tuple[int, ...]) -> dict[tuple[int, ...], int]:
+    """The multilinear polynomial by its definition: monomials with nonzero coefficients."""
+    n = len(table).bit_length() - 1
+    points = list(product((0, 1), repeat=n))
+    value = dict(zip(points, table, strict=True))
+    return {
+        monomial: c
+        for monomial in points
+        if (
+            c := sum(
+                (-1) ** (sum(monomial) - sum(p)) * value[p]
+                for p in points
+                if all(a <= b for a, b in zip(p, monomial, strict=True))
+            )
+        )
+    }
+
+
+TABLES = st.integers(0, 4).flatmap(
+    lambda n: st.lists(st.integers(0, 1), min_size=2**n, max_size=2**n).map(tuple)
+)
+
+
+@given(TABLES)
+def test_multilinear_degree(table: tuple[int, ...]) -> None:
+    assert multilinear_degree(table) == max(map(sum, polynomial(table)), default=-1)
+
+
+@given(st.lists(st.integers(0, 1), min_size=1, max_size=6))
+def test_symmetric_degree(values: list[int]) -> None:
+    table = [values[sum(bits)] for bits in product((0, 1), repeat=len(values) - 1)]
+    assert symmetric_degree(values) == multilinear_degree(table)
+
+
+@given(st.lists(st.fractions(-9, 9, max_denominator=2), max_size=5))
+def test_smallest_domain_has_the_values(values: list[Fraction]) -> None:
+    text = smallest_domain([mpq(v.numerator, v.denominator) for v in values])
+    low, high, *denominator = map(int, text.removeprefix("int:").split(":"))
+    members = {Fraction(k, *denominator) for k in range(low, high + 1)}
+    assert {1, -1, *values} <= members
+
+
+# --- majority ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["relu", "step", "sign", "abs", "identity", "square"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_majority_of_few_bits(activation: str, loss: str) -> None:
+    for n, hidden in product((1, 2, 3), (0, 1, 2)):
+        for domain in ("auto", "ternary"):
+            generated = generate(
+                "majority", bits=n, hidden=hidden, activation=activation, loss=loss, domain=domain
+            )
+            check_known(generated, *(["exhaustive"] if n < 3 or hidden < 2 else []))
+
+
+@pytest.mark.parametrize("n, hidden, activation", [
+    (2, 0, "relu"), (3, 0, "relu"), (3, 1, "relu"), (4, 1, "relu"), (2, 2, "identity"),
+    (3, 1, "square"), (4, 2, "square"), (3, 2, "polynomial:0,1,1"),
+])  # fmt: skip
+def test_majority_is_impossible(n: int, hidden: int, activation: str) -> None:
+    generated = generate("majority", bits=n, hidden=hidden, activation=activation, domain="real")
+    engine = "lifting" if activation in ("square", "polynomial:0,1,1") else "smt"
+    engines = () if hidden > 1 and engine == "lifting" else (engine,)
+    assert check_known(generated, *engines) == "unsat"
+
+
+@pytest.mark.parametrize("activation", ["relu", "step", "sign", "abs"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_majority_of_many_bits(activation: str, loss: str) -> None:
+    for n, samples in ((7, 0), (8, 0), (101, 9), (100, 9)):
+        generated = generate(
+            "majority", bits=n, samples=samples, hidden=3, activation=activation, loss=loss
+        )
+        assert check_known(generated) == "sat"
+        assert generated.document["meta"]["minimum"] == 0
+
+
+def test_majority_labels() -> None:
+    data = generate("majority", bits=4, loss="hinge").document["data"]
+    assert [(2 * (sum(x) > 2) - 1) for x in data["x"]] == [y[0] for y in data["y"]]
+
+
+# --- boolean_function ----------------------------------------------------------------------------
+
+
+def tables(n: int) -> list[str]:
+    return ["".join(bits) for bits in product("01", repeat=2**n)]
+
+
+@pytest.mark.parametrize("activation", ["relu", "step", "abs", "square", "identity"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_all_functions_of_two_bits(activation: str, loss: str) -> None:
+    seen = Counter[str]()
+    for table, hidden in product(tables(2), (0, 1, 2)):
+        generated = generate(
+            "boolean_function", table=table, hidden=hidden, activation=activation, loss=loss,
+            domain="ternary",
+        )  # fmt: skip
+        assert generated.document["meta"]["table"] == table
+        engines = ["exhaustive"] if hidden < 2 or activation in ("relu", "square") else []
+        seen[check_known(generated, *engines)] += 1
+    assert seen["sat"] and seen["unsat"]
+
+
+@pytest.mark.parametrize("activation", ["relu", "step"])
+def test_functions_of_three_bits(activation: str) -> None:
+    for table in tables(3)[::17]:
+        generated = generate(
+            "boolean_function", table=table, hidden=2, activation=activation, domain="ternary"
+        )
+        check_known(generated, "tables")
+
+
+@pytest.mark.parametrize("activation", ["relu", "step", "sign"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_function_has_enough_units(activation: str, loss: str) -> None:
+    for table in tables(3)[::5]:
+        generated = generate(
+            "boolean_function", table=table, hidden=min(table.count("0"), table.count("1")),
+            activation=activation, loss=loss, domain="int:-16:16:2",
+        )  # fmt: skip
+        assert check_known(generated) == "sat"
+
+
+@pytest.mark.parametrize("activation", ["step", "sign"])
+def test_parity_of_six_bits_by_six_steps(activation: str) -> None:
+    table = "".join(str(sum(bits) % 2) for bits in product((0, 1), repeat=6))
+    generated = generate(
+        "boolean_function", table=table, hidden=6, activation=activation, domain="int:-14:14:2"
+    )
+    assert check_known(generated) == "sat"
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("table, hidden, activation", [
+    ("0110", 1, "relu"), ("1001", 0, "relu"), ("0110", 3, "identity"), ("01101001", 1, "step"),
+    ("00011000", 1, "leaky_relu:1/2"),
+])  # fmt: skip
+def test_functions_that_are_not_unate(
+    table: str, hidden: int, activation: str, loss: str
+) -> None:
+    generated = generate(
+        "boolean_function", table=table, hidden=hidden, activation=activation, loss=loss,
+        domain="real",
+    )  # fmt: skip
+    assert check_known(generated, *(["smt"] if hidden < 2 else [])) == "unsat"
+
+
+def test_hexadecimal_tables() -> None:
+    for text, bits in (("0x6", "0110"), ("0x1E", "00011110"), ("0x6996", "0110100110010110")):
+        document = generate("boolean_function", table=text, hidden=16).document
+        assert document["meta"]["table"] == bits
+
+
+@pytest.mark.parametrize(
+    "table", ["", "0", "011", "0x", "0x123", "0xfg", "0120", "0b01", "01" * 256]
+)
+def test_other_tables_are_refused(table: str) -> None:
+    with pytest.raises(FamilyError, match="parameter table"):
+        generate("boolean_function", table=table)
+
+
+@pytest.mark.parametrize("parameters", [{"bits": 13}, {"bits": 0}, {"hidden": -1}])
+def test_illegal_majorities(parameters: dict[str, Any]) -> None:
+    with pytest.raises(FamilyError, match="parameter"):
+        generate("majority", **parameters)
