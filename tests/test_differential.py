@@ -128,6 +128,7 @@ def test_coverage() -> None:
         "exhaustive": (520, 520),
         "tables": (300, 300),
         "deep_tables": (300, 300),
+        "enclosures": (450, 450),
         "sat": (480, 420),
         "smt": (380, 360),
         "nra": (340, 260),

@@ -22,6 +22,7 @@ INLINE_ENGINES = (
     "dichotomies",
     "deep_fits",
     "deep_tables",
+    "enclosures",
 )
 """Engines of plain Python and numpy, which Ctrl-C ends at once: they may run without a process."""
 

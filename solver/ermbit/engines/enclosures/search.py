@@ -51,7 +51,7 @@ class Node:
         boxes: the values that are left.
         exact, rest: of its parent: see :class:`Known`.
         signals: by sample, enclosures of the rest.
-        lower: a bound on all totals.
+        lower, upper: bounds on all totals.
     """
 
     boxes: Boxes
@@ -59,6 +59,7 @@ class Node:
     rest: tuple[int, ...]
     signals: tuple[Signals, ...]
     lower: Any
+    upper: Any
 
 
 class Search:
@@ -83,14 +84,14 @@ class Search:
         self.quick = Intervals(PRECISION)
         self._fine: dict[int, Intervals] = {}
         self._states = States(network)
-        self.nodes = self.equal = self.settled = self.precision = 0
+        self.nodes = self.equal = self.exact = self.precision = 0
 
     def statistics(self) -> dict[str, Any]:
         """What was done so far."""
         return {
             "nodes": self.nodes,
             "equal": self.equal,
-            "settled": self.settled,
+            "exact": self.exact,
             "precision": self.precision,
         }
 
@@ -115,13 +116,14 @@ class Search:
         network = self.network
         known = analysed(network, node.boxes, node.exact, node.rest, node.signals)
         if not known.rest:
-            self.settled += 1
-            total = network.exact_total(known.exact)
-            if total <= self.limit:
-                chosen = zip(range(len(known.boxes)), known.boxes, strict=True)
-                values = tuple(network.value(p, box) for p, box in chosen)
-                self.limit = self.found(values, total)
+            self._report(known.boxes, network.exact_total(known.exact))
             return []
+        if node.upper <= self.limit:
+            # All that is left counts, whatever is chosen.
+            values = self._values(known.boxes)
+            self._report(known.boxes, network.form.total(values))
+            if node.lower == node.upper or node.lower > self.limit:
+                return []
         frontier = known.frontier(network)
         if self._states.met(known, frontier):
             self.equal += 1
@@ -136,28 +138,36 @@ class Search:
                 children.append(child)
         return children
 
+    def _report(self, boxes: Boxes, total: int) -> None:
+        self.exact += 1
+        if total <= self.limit:
+            self.limit = self.found(self._values(boxes), total)
+
+    def _values(self, boxes: Boxes) -> tuple[int, ...]:
+        return tuple(self.network.value(p, box) for p, box in enumerate(boxes))
+
     # ---------------------------------------------------------------- bounds
 
     def _node(self, boxes: Boxes, exact: Exact, rest: tuple[int, ...]) -> Node | None:
         """A node, unless no total below it counts."""
         signals: list[Signals] = []
-        lower = self._lower(boxes, exact, rest, self.quick, signals)
+        lower, upper = self._bounds(boxes, exact, rest, self.quick, signals)
         if lower > self.limit:
             return None
-        return Node(boxes, exact, rest, tuple(signals), lower)
+        return Node(boxes, exact, rest, tuple(signals), lower, upper)
 
-    def _lower(
+    def _bounds(
         self,
         boxes: Boxes,
         exact: Exact,
         rest: tuple[int, ...],
         intervals: Intervals,
         signals: list[Signals] | None = None,
-    ) -> Any:
-        """A bound on all totals; samples are left out once it is above the limit."""
+    ) -> tuple[Any, Any]:
+        """Bounds on all totals; only the lower one holds if it is above the limit."""
         network = self.network
         neurons = [network.neurons[n] for n in rest]
-        lower = ZERO[0]
+        lower = upper = ZERO[0]
         for sample in range(network.samples):
             row: Signals = {}
 
@@ -175,11 +185,14 @@ class Search:
                 read(node)
             if signals is not None:
                 signals.append(row)
-            loss = network.loss(sample, row, intervals)[0]
-            lower = intervals.down.add(lower, loss) if network.sums else max(lower, loss)
+            low, high = network.loss(sample, row, intervals)
+            if network.sums:
+                lower, upper = intervals.down.add(lower, low), intervals.up.add(upper, high)
+            else:
+                lower, upper = max(lower, low), max(upper, high)
             if lower > self.limit:
                 break
-        return lower
+        return lower, upper
 
     def _may_count(self, known: Known, frontier: tuple[int, ...]) -> bool:
         """Whether enclosures of all the bits of the exact values leave the node."""
@@ -193,7 +206,7 @@ class Search:
         if intervals is None:
             intervals = self._fine[bits] = Intervals(bits)
         self.precision = max(self.precision, bits)
-        lower = self._lower(known.boxes, known.exact, known.rest, intervals)
+        lower, _ = self._bounds(known.boxes, known.exact, known.rest, intervals)
         return not lower > self.limit
 
     # ---------------------------------------------------------------- branches
@@ -217,7 +230,7 @@ class Search:
             branches.append(tuple(boxes))
             assert others is not None
             boxes[p] = others
-        without = self._lower(tuple(boxes), known.exact, known.rest, self.quick)
+        without, _ = self._bounds(tuple(boxes), known.exact, known.rest, self.quick)
         return branches if without > self.limit else []
 
     def _branches(self, known: Known, node: Node) -> list[Boxes]:
