@@ -1,6 +1,8 @@
 """Polynomial networks as linear functions of monomials.
 
-``engine``      what it proves; the course of a run
+``engine``      what it proves
+``prepared``    what is read of a problem
+``run``         the course of a run
 ``hull``        the affine hull of all functions of the network
 ``relaxation``  the least loss over it: a lower bound
 ``program``     convex programs solved exactly
@@ -10,6 +12,10 @@
 ``rank``        rank and inertia: which forms so few squares give
 ``pencil``      forms of small rank on a line
 ``lattice``     integer parameters: lattices that miss the targets
+``multipliers`` lower bounds by duality over cones
+``one_sign``    squares of one sign: semidefinite duality
+``distance``    few squares: the distance from forms of small rank
+``directions``  one unit that is a power: branch and bound over its direction
 ``outer``       reaching the hulls through free outer weights
 ``search``      few units: inner weights numerically, the rest exactly
 """

@@ -11,7 +11,7 @@ with free direct terms, and M of a rank of at most the number of units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 
 from gmpy2 import mpq
@@ -28,7 +28,7 @@ from ermbit.engines.lifting.linear import (
 from ermbit.engines.lifting.outer import is_continuous
 from ermbit_instances.algebraic import algebraic
 from ermbit_instances.certificate import Value
-from ermbit_instances.domain import RealDomain
+from ermbit_instances.domain import Domain, RealDomain
 from ermbit_instances.network import Entry, Network, Neuron
 from ermbit_instances.rational import Rational
 
@@ -51,6 +51,7 @@ class SquareUnit:
         shift: b/2a, to be subtracted from the bias.
         rest: c − b²/4a.
         outer: by output, the own parameter of v, or a frozen v.
+        side: 1 or −1 if v a of the only output cannot be negative or positive, whatever v is.
     """
 
     inner: dict[int, Own]
@@ -58,13 +59,14 @@ class SquareUnit:
     shift: Rational
     rest: Rational
     outer: tuple[Own | Rational, ...]
+    side: int = 0
 
     @property
     def sign(self) -> int:
         """Of v a for a frozen v, with one output; 0 if v is free."""
         v = self.outer[0]
         if isinstance(v, tuple):
-            return 0
+            return self.side
         return 1 if v * self.leading > 0 else -1
 
 
@@ -100,8 +102,16 @@ class QuadraticNetwork:
         return max(0, wanted[0] - plus) + max(0, wanted[1] - minus) <= free
 
 
-def read_quadratic_network(network: Network) -> QuadraticNetwork | str:
-    """The form of a network, or why it has none."""
+def read_quadratic_network(
+    network: Network, *, is_bound: bool = False
+) -> QuadraticNetwork | str:
+    """The form of a network, or why it has none.
+
+    Args:
+        network: any network.
+        is_bound: domains count only as far as they fix the signs of outer weights: what no network
+            of the result can do, the given one cannot either; the converse may fail.
+    """
     if len(set(network.outputs)) < len(network.outputs):
         return "an output occurs twice"
     hidden = [n for n in network.neurons if n.node not in network.outputs]
@@ -113,7 +123,7 @@ def read_quadratic_network(network: Network) -> QuadraticNetwork | str:
     if any(count > 1 for count in uses.values()):
         return "a parameter is shared"
     parameters = network.parameters
-    if not all(is_continuous(p.domain) for p in parameters):
+    if not is_bound and not all(is_continuous(p.domain) for p in parameters):
         return "a domain is finite"
     is_real = all(isinstance(p.domain, RealDomain) for p in parameters)
     outer: dict[int, dict[int, Own | Rational]] = {neuron.node: {} for neuron in hidden}
@@ -156,6 +166,9 @@ def read_quadratic_network(network: Network) -> QuadraticNetwork | str:
                 return "units with a constant part, and no free output bias"
             if not isinstance(v, tuple):
                 fixed[o][-1] = fixed[o].get(-1, _ZERO) + v * found.rest
+        if is_bound and len(vs) == 1 and isinstance(vs[0], tuple):
+            side = sign_of(parameters[vs[0][0]].domain)
+            found = replace(found, side=side if vs[0][1] * found.leading > 0 else -side)
         units.append(found)
     if not units:
         return "no hidden unit counts"
@@ -171,6 +184,13 @@ def read_quadratic_network(network: Network) -> QuadraticNetwork | str:
         network.parameter_count,
         is_real,
     )
+
+
+def sign_of(domain: Domain) -> int:
+    """1 if a domain has no negative values, −1 if it has no positive ones, else 0."""
+    if domain.low is not None and domain.low >= 0:
+        return 1
+    return -1 if domain.high is not None and domain.high <= 0 else 0
 
 
 def _edges(neuron: Neuron) -> list[tuple[int, Entry]]:

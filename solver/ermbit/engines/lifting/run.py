@@ -1,0 +1,346 @@
+"""The course of a run: the relaxation, ways to reach it, stronger bounds, searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from gmpy2 import mpq
+
+from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
+from ermbit.engines.lifting.directions import DirectionSearch, read_power_unit
+from ermbit.engines.lifting.distance import distance_bound
+from ermbit.engines.lifting.lattice import is_missed
+from ermbit.engines.lifting.one_sign import one_sign_bound
+from ermbit.engines.lifting.outer import Span, span, theta_for
+from ermbit.engines.lifting.prepared import Prepared
+from ermbit.engines.lifting.program import Undecided
+from ermbit.engines.lifting.quadratic import form_system, read_quadratic_network
+from ermbit.engines.lifting.rank import Reach, approaching, reach, reaching
+from ermbit.engines.lifting.relaxation import Relaxed, relaxed_steps
+from ermbit.engines.lifting.search import Family, FormFamily, candidates, outer_family
+from ermbit.verifier.verify import exact_loss
+from ermbit_encodings.problem import Problem
+from ermbit_instances.algebraic import AlgebraicLimitError
+from ermbit_instances.certificate import Value
+from ermbit_instances.errors import InternalError
+from ermbit_instances.rational import Rational
+
+FIRST_CELLS, LAST_CELLS = 200, 600
+"""Cells of directions before the numerical search, and of a lower bound in minimising."""
+
+DOUBLINGS = 400
+"""How often the size of a network that approaches an infimum is doubled."""
+
+UNSOLVED = "a linear program could not be solved exactly"
+NOT_REACHED = "the relaxation is not known to be reached by a network"
+OUTSIDE = "what reaches the relaxation lies outside the domains"
+
+
+@dataclass
+class Run:
+    """One run of the engine: what is found and proved so far.
+
+    Attributes:
+        problem, prepared, budget, report: what is asked.
+        best, least: the best θ and its loss.
+        lower: no network has a smaller loss.
+        outside: a θ was found that lies outside the domains.
+    """
+
+    problem: Problem
+    prepared: Prepared
+    budget: Budget
+    report: Report
+    best: tuple[Value, ...] | None = None
+    least: Rational | None = None
+    lower: Rational = field(default_factory=lambda: mpq(0))
+    outside: bool = False
+
+    def decide(self, threshold: Rational) -> Outcome:
+        """Is there θ with L(θ) ≤ threshold?"""
+        if threshold == 0 and self._is_off_the_lattice():
+            reason = "the outputs lie on a lattice that misses the targets"
+            return Outcome("unsat", reason=reason, statistics=self._statistics())
+        if self.budget.expired:
+            return self._unknown("time limit")
+        relaxed = None
+        for relaxed in self._steps():
+            if relaxed.lower > threshold:
+                reason = "no polynomial in the monomials of the network is so good"
+                return Outcome("unsat", reason=reason, statistics=self._statistics())
+            if relaxed.loss <= threshold:
+                break
+        if relaxed is None:
+            return self._unknown(UNSOLVED)
+        self.lower = relaxed.lower
+        if relaxed.loss <= threshold and self._spanned(relaxed, threshold):
+            return self._sat()
+        reached = self._reached(relaxed)
+        if reached is not None:
+            if reached.status == "attained" and relaxed.loss <= threshold:
+                if self._forms(reached, relaxed, threshold):
+                    return self._sat()
+            if reached.status == "approached" and relaxed.lower < threshold:
+                if self._approach(reached, relaxed, threshold):
+                    return self._sat()
+            is_only = relaxed.lower == threshold and self._is_unique(relaxed)
+            if is_only and reached.status in ("approached", "refuted"):
+                reason = "the only outputs that are so good need more squares than there are units"
+                return Outcome("unsat", reason=reason, statistics=self._statistics())
+        is_tight = self.lower == threshold
+        if is_tight and self._searched(threshold):
+            return self._sat()
+        if self._is_refuted(threshold):
+            reason = "no network of so few units is so good"
+            return Outcome("unsat", reason=reason, statistics=self._statistics())
+        for cells in (FIRST_CELLS, None):
+            if self._directed(threshold, cells):
+                reason = "no direction of the weights of the unit is so good"
+                return Outcome("unsat", reason=reason, statistics=self._statistics())
+            is_due = cells is not None and not is_tight
+            if self._is_met(threshold) or (is_due and self._searched(threshold)):
+                return self._sat()
+        return self._unknown(OUTSIDE if self.outside else NOT_REACHED)
+
+    def minimize(self) -> Outcome:
+        """The least loss."""
+        self.report(LowerBound(mpq(0)))
+        if self.budget.expired:
+            return self._unknown("time limit")
+        relaxed = None
+        for relaxed in self._steps():
+            self._raise(relaxed.lower)
+            if self.least is None or relaxed.loss < self.least:
+                self._spanned(relaxed, relaxed.loss)
+        if relaxed is None:
+            return self._unknown(UNSOLVED)
+        reached = None if self.least == self.lower else self._reached(relaxed)
+        if reached is not None and reached.status == "attained":
+            self._forms(reached, relaxed, relaxed.loss)
+        if self.least is not None and self.least == self.lower:
+            statistics = self._statistics()
+            return Outcome("optimal", self.best, self.lower, statistics=statistics)
+        if reached is not None and reached.status == "approached" and relaxed.is_solved:
+            assert self.prepared.forms is not None
+            gap = max(relaxed.lower, mpq(1)) / 1024
+            self._approach(reached, relaxed, relaxed.lower + gap)
+            if self._is_unique(relaxed) and self.prepared.forms.network.is_real:
+                reason = "approached by ever larger weights, and not attained"
+                return Outcome("infimum", self.best, self.lower, reason, self._statistics())
+        for bound in self._stronger():
+            self._raise(bound)
+        is_done = self._searched(None) or self._directed(None, None)
+        if is_done or (self.least is not None and self.least == self.lower):
+            return Outcome("optimal", self.best, self.lower, statistics=self._statistics())
+        reason = OUTSIDE if self.outside else NOT_REACHED
+        if self.best is None:
+            return Outcome("unknown", None, self.lower, reason, self._statistics())
+        return Outcome("feasible", self.best, self.lower, reason, self._statistics())
+
+    # -- parts
+
+    @cached_property
+    def _span(self) -> Span | None:
+        """What the outer weights reach, exactly."""
+        prepared = self.prepared
+        if prepared.outer is None or prepared.choice is None:
+            return None
+        network, inputs = self.problem.instance.network, prepared.relaxation.inputs
+        return span(network, prepared.outer, inputs, prepared.choice.inner)
+
+    def _steps(self) -> Iterator[Relaxed]:
+        try:
+            yield from relaxed_steps(self.prepared.relaxation, self.budget)
+        except Undecided:
+            return
+
+    def _is_off_the_lattice(self) -> bool:
+        """Whether an exact fit is impossible for parameters on grids."""
+        relaxation = self.prepared.relaxation
+        if self.problem.instance.loss.name not in ("absolute", "squared"):
+            return False
+        if len(relaxation.samples) > len(relaxation.inputs):
+            return False  # contradictory labels: the relaxation knows
+        order = sorted(range(len(relaxation.rows)), key=lambda s: relaxation.rows[s])
+        targets = [
+            tuple(relaxation.samples[s].y[o] for s in order) for o in range(len(relaxation.hulls))
+        ]
+        network = self.problem.instance.network
+        return is_missed(network, relaxation.inputs, targets) is True
+
+    def _is_unique(self, relaxed: Relaxed) -> bool:
+        """Whether no other outputs in the hulls are as good."""
+        loss = self.problem.instance.loss
+        if not relaxed.is_solved:
+            return False
+        if loss.name == "squared" and loss.reduction != "max":
+            return True
+        return relaxed.lower == 0 and loss.name in ("absolute", "squared")
+
+    def _reached(self, relaxed: Relaxed) -> Reach | None:
+        if self.prepared.forms is None:
+            return None
+        return reach(self.prepared.forms, relaxed.values)
+
+    def _spanned(self, relaxed: Relaxed, limit: Rational) -> bool:
+        """Take θ with the outputs of a relaxed solution, if outer weights reach them."""
+        if self._span is None or self.prepared.outer is None:
+            return False
+        theta = theta_for(self.prepared.outer, self._span, relaxed.values)
+        return theta is not None and self._offer(theta, limit)
+
+    def _forms(self, reached: Reach, relaxed: Relaxed, limit: Rational) -> bool:
+        assert self.prepared.forms is not None
+        theta = reaching(self.prepared.forms, reached, relaxed.values)
+        return theta is not None and self._offer(theta, limit)
+
+    def _approach(self, reached: Reach, relaxed: Relaxed, limit: Rational) -> bool:
+        """Networks that come ever nearer, until the loss is at most the limit."""
+        assert reached.line is not None and self.prepared.forms is not None
+        through, sign = reached.line
+        size = 1
+        for _ in range(DOUBLINGS):
+            if self.budget.expired:
+                return False
+            theta = approaching(self.prepared.forms, through, sign * size, relaxed.values[0])
+            if self._offer(theta, limit):
+                return True
+            size *= 4
+        return False
+
+    def _stronger(self) -> Iterator[Rational]:
+        """Lower bounds for networks of few squares."""
+        relaxation = self.prepared.relaxation
+        network = read_quadratic_network(self.problem.instance.network, is_bound=True)
+        if isinstance(network, str) or self.budget.expired:
+            return
+        system = form_system(network, relaxation.inputs)
+        for bound in (
+            distance_bound(system, relaxation),
+            one_sign_bound(system, relaxation, self.budget.deadline),
+        ):
+            if bound is not None:
+                yield bound
+
+    def _is_refuted(self, threshold: Rational) -> bool:
+        """Whether such a bound is above the threshold."""
+        for bound in self._stronger():
+            self.lower = max(self.lower, bound)
+            if self.lower > threshold:
+                return True
+        return False
+
+    @cached_property
+    def _directions(self) -> DirectionSearch | None:
+        """Branch and bound, if there is one unit that is a power."""
+        relaxation = self.prepared.relaxation
+        unit = read_power_unit(self.problem.instance.network, relaxation.inputs)
+        if unit is None:
+            return None
+        search = DirectionSearch(unit, relaxation, self.lower)
+        return search if search.is_possible else None
+
+    def _directed(self, threshold: Rational | None, cells: int | None) -> bool:
+        """Search the directions of a single unit.
+
+        Args:
+            threshold: to be passed by the lower bound; ``None``: the least loss is to be met.
+            cells: how many at most.
+
+        Returns:
+            Whether that is proved.
+        """
+        search = self._directions
+        if search is None:
+            return False
+        most = cells
+        if most is None:
+            most = search.limit if threshold is not None else LAST_CELLS
+
+        def limit() -> Rational | None:
+            if threshold is None:
+                self._raise(search.lower)
+                return self.least
+            return threshold
+
+        def visit(direction: tuple[Rational, ...]) -> bool:
+            theta = search.theta(self.problem.instance.network, direction)
+            if theta is None:
+                return False
+            return self._offer(theta, self.lower if threshold is None else threshold)
+
+        is_proved = search.run(self.budget, most, limit, visit, is_decision=threshold is not None)
+        self.lower = max(self.lower, search.lower)
+        return is_proved
+
+    def _is_met(self, threshold: Rational) -> bool:
+        return self.least is not None and self.least <= threshold
+
+    def _searched(self, threshold: Rational | None) -> bool:
+        """Look for networks numerically.
+
+        Args:
+            threshold: is enough; ``None``: only the lower bound is, and less than before counts.
+        """
+        prepared, relaxation = self.prepared, self.prepared.relaxation
+        if self.problem.instance.loss.name == "zero_one":
+            return False
+        family: Family | None = None
+        forms = prepared.forms
+        if forms is not None and len(forms.fixed) == 1 and not any(forms.network.capacity[:2]):
+            if len(forms.network.units) < forms.rank:
+                family = FormFamily(forms)
+        elif prepared.outer is not None and not prepared.is_spanned:
+            family = outer_family(self.problem.instance.network, prepared.outer, relaxation.inputs)
+        if family is None:
+            return False
+
+        def limit() -> Rational | None:
+            return self.least if threshold is None else threshold
+
+        for theta in candidates(family, relaxation, self.budget.seed, self.budget.remaining, limit):
+            if self._offer(theta, self.lower if threshold is None else threshold):
+                return True
+        return False
+
+    def _offer(self, theta: tuple[Value, ...], limit: Rational) -> bool:
+        """Keep θ if it is admissible and better; whether its loss is at most the limit."""
+        parameters = self.problem.instance.network.parameters
+        if not all(v in p.domain for v, p in zip(theta, parameters, strict=True)):
+            self.outside = True
+            return False
+        try:
+            loss, _ = exact_loss(self.problem.instance, theta)
+        except AlgebraicLimitError:
+            return False
+        if not isinstance(loss, mpq):
+            return False
+        if loss < self.lower:
+            raise InternalError("a network is better than its relaxation")
+        if self.least is None or loss < self.least:
+            self.best, self.least = theta, loss
+            self.report(Incumbent(theta, loss))
+        return bool(loss <= limit)
+
+    def _raise(self, bound: Rational) -> None:
+        if bound > self.lower:
+            self.lower = bound
+            self.report(LowerBound(bound))
+
+    def _sat(self) -> Outcome:
+        return Outcome("sat", self.best, statistics=self._statistics())
+
+    def _unknown(self, reason: str) -> Outcome:
+        if self.budget.expired:
+            reason = "time limit"
+        return Outcome("unknown", reason=reason, statistics=self._statistics())
+
+    def _statistics(self) -> dict[str, Any]:
+        relaxation = self.prepared.relaxation
+        return {
+            "rank": relaxation.width,
+            "distinct inputs": len(relaxation.inputs),
+        }
