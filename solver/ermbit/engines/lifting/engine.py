@@ -68,6 +68,7 @@ def _prepare(problem: Problem, seed: int) -> Prepared | str:
         return f"more than {EDGE_LIMIT} edges"
     if network.edge_count * len(problem.samples.rows) > WORK_LIMIT:
         return "too many edges and samples"
+    from ermbit.engines.lifting.linked import read_linked_system
     from ermbit.engines.lifting.outer import best_choice, read_outer_weights
     from ermbit.engines.lifting.prepared import Prepared
     from ermbit.engines.lifting.quadratic import form_system, read_quadratic_network
@@ -88,6 +89,7 @@ def _prepare(problem: Problem, seed: int) -> Prepared | str:
         None if isinstance(outer, str) else outer,
         choice,
         None if isinstance(quadratic, str) else form_system(quadratic, relaxation.inputs),
+        read_linked_system(network, relaxation.inputs) if isinstance(quadratic, str) else None,
     )
 
 
@@ -118,6 +120,9 @@ def _completeness(prepared: Prepared, task: Task) -> tuple[bool, str]:
         frozen = sum(prepared.forms.network.capacity[:2])
         if exact and frozen <= ROOT_LIMIT and is_decided(prepared.forms):
             return True, f"{reason}; an exact fit is a matter of rank"
+    linked = prepared.linked
+    if exact and linked is not None and linked.is_real and linked.is_decided():
+        return True, f"{reason}; an exact fit is a matter of rank"
     return False, f"{reason}: bounds"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ermbit.engines.lifting.linked import LinkedSystem
 from ermbit.engines.lifting.outer import Choice, OuterWeights
 from ermbit.engines.lifting.quadratic import FormSystem
 from ermbit.engines.lifting.relaxation import Relaxation
@@ -18,12 +19,14 @@ class Prepared:
         outer: the free outer weights, if there are any.
         choice: inner weights that give these a large rank.
         forms: the network as sums of squares, if it is one.
+        linked: the network as such sums without free biases, if it is that.
     """
 
     relaxation: Relaxation
     outer: OuterWeights | None
     choice: Choice | None
     forms: FormSystem | None
+    linked: LinkedSystem | None
 
     @property
     def is_spanned(self) -> bool:

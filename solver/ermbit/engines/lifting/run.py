@@ -13,6 +13,8 @@ from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
 from ermbit.engines.lifting.directions import DirectionSearch, read_power_unit
 from ermbit.engines.lifting.distance import distance_bound
 from ermbit.engines.lifting.lattice import is_missed
+from ermbit.engines.lifting.linear import Vector
+from ermbit.engines.lifting.linked import Outputs
 from ermbit.engines.lifting.one_sign import one_sign_bound
 from ermbit.engines.lifting.outer import Span, span, theta_for
 from ermbit.engines.lifting.prepared import Prepared
@@ -124,10 +126,9 @@ class Run:
             statistics = self._statistics()
             return Outcome("optimal", self.best, self.lower, statistics=statistics)
         if reached is not None and reached.status == "approached" and relaxed.is_solved:
-            assert self.prepared.forms is not None
             gap = max(relaxed.lower, mpq(1)) / 1024
             self._approach(reached, relaxed, relaxed.lower + gap)
-            if self._is_unique(relaxed) and self.prepared.forms.network.is_real:
+            if self._is_unique(relaxed) and self._is_real:
                 reason = "approached by ever larger weights, and not attained"
                 return Outcome("infimum", self.best, self.lower, reason, self._statistics())
         for bound in self._stronger():
@@ -180,10 +181,12 @@ class Run:
             return True
         return relaxed.lower == 0 and loss.name in ("absolute", "squared")
 
-    def _reached(self, relaxed: Relaxed) -> Reach | None:
-        if self.prepared.forms is None:
-            return None
-        return reach(self.prepared.forms, relaxed.values)
+    def _reached(self, relaxed: Relaxed) -> Reach | Outputs | None:
+        if self.prepared.forms is not None:
+            return reach(self.prepared.forms, relaxed.values)
+        if self.prepared.linked is not None:
+            return self.prepared.linked.reach(relaxed.values[0])
+        return None
 
     def _spanned(self, relaxed: Relaxed, limit: Rational) -> bool:
         """Take θ with the outputs of a relaxed solution, if outer weights reach them."""
@@ -192,24 +195,44 @@ class Run:
         theta = theta_for(self.prepared.outer, self._span, relaxed.values)
         return theta is not None and self._offer(theta, limit)
 
-    def _forms(self, reached: Reach, relaxed: Relaxed, limit: Rational) -> bool:
-        assert self.prepared.forms is not None
-        theta = reaching(self.prepared.forms, reached, relaxed.values)
+    def _forms(self, found: Reach | Outputs, relaxed: Relaxed, limit: Rational) -> bool:
+        """Take θ with attained outputs."""
+        theta: tuple[Value, ...] | None = None
+        if isinstance(found, Outputs):
+            assert self.prepared.linked is not None
+            theta = self.prepared.linked.reaching(found, relaxed.values[0])
+        else:
+            assert self.prepared.forms is not None
+            theta = reaching(self.prepared.forms, found, relaxed.values)
         return theta is not None and self._offer(theta, limit)
 
-    def _approach(self, reached: Reach, relaxed: Relaxed, limit: Rational) -> bool:
+    def _approach(self, found: Reach | Outputs, relaxed: Relaxed, limit: Rational) -> bool:
         """Networks that come ever nearer, until the loss is at most the limit."""
-        assert reached.line is not None and self.prepared.forms is not None
-        through, sign = reached.line
         size = 1
         for _ in range(DOUBLINGS):
             if self.budget.expired:
                 return False
-            theta = approaching(self.prepared.forms, through, sign * size, relaxed.values[0])
-            if self._offer(theta, limit):
+            theta = self._near(found, size, relaxed.values[0])
+            if theta is not None and self._offer(theta, limit):
                 return True
             size *= 4
         return False
+
+    def _near(self, found: Reach | Outputs, size: int, values: Vector) -> tuple[Value, ...] | None:
+        if isinstance(found, Outputs):
+            assert self.prepared.linked is not None
+            return self.prepared.linked.approaching(found, size, values)
+        assert self.prepared.forms is not None and found.line is not None
+        through, sign = found.line
+        return approaching(self.prepared.forms, through, sign * size, values)
+
+    @property
+    def _is_real(self) -> bool:
+        """Whether the forms of the network have real weights."""
+        forms, linked = self.prepared.forms, self.prepared.linked
+        if forms is not None:
+            return forms.network.is_real
+        return linked is not None and linked.is_real
 
     def _stronger(self) -> Iterator[Rational]:
         """Lower bounds for networks of few squares."""
