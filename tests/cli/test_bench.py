@@ -181,10 +181,11 @@ def test_threshold_in_place_of_the_file_s(capfd: Capture, tmp_path: Path) -> Non
 # ---------------------------------------------------------------- kill, interrupt, resume
 
 
-def started(words: Sequence[str | Path]) -> subprocess.Popen[str]:
+def started(words: Sequence[str | Path], scratch: Path) -> subprocess.Popen[str]:
+    scratch.mkdir()
     return subprocess.Popen(
         [*program(), "bench", *map(str, words)],
-        env=environment(),
+        env=environment(TMPDIR=str(scratch)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -226,11 +227,15 @@ def waiting_run(tmp_path: Path) -> tuple[list[str | Path], Path, Path, Path]:
 
 def test_killed_and_resumed(capfd: Capture, tmp_path: Path) -> None:
     words, out, flag, mark = waiting_run(tmp_path)
-    running = started(words)
+    running = started(words, tmp_path / "scratch")
     pid = int(waited_for(mark))
     running.kill()
     running.communicate()
-    assert ends(pid)  # nothing is left running
+    assert ends(pid)  # nothing is left running, and no file
+    until = time.monotonic() + PATIENCE
+    while any((tmp_path / "scratch").iterdir()) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert list((tmp_path / "scratch").iterdir()) == []
     before = out.read_bytes()
     assert [row["instance"] for row in rows(out)] == [UNSAT]
     out.write_bytes(before + b"files,xor-2-relu,classic,,sol")  # killed in the middle of a row
@@ -249,7 +254,7 @@ def test_killed_and_resumed(capfd: Capture, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(capfd: Capture, tmp_path: Path, number: signal.Signals) -> None:
     words, out, _, mark = waiting_run(tmp_path)
-    running = started(words)
+    running = started(words, tmp_path / "scratch")
     pid = int(waited_for(mark))
     running.send_signal(number)
     output, errors = running.communicate(timeout=PATIENCE)
@@ -260,6 +265,7 @@ def test_interrupted(capfd: Capture, tmp_path: Path, number: signal.Signals) -> 
     )
     assert ends(pid)
     assert len(rows(out)) == 1
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_resuming_asks_for_equal_conditions(capfd: Capture, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
 ``solver``      a solver is a command (`Solver`): engines of ermbit, and any peer
 ``shipped``     the peers that come with the source tree
 ``process``     one command with limits on time, memory and processors
-``guard``       kills what runs if the benchmark itself is killed
+``guard``       cleans up if the benchmark itself is killed
 ``reply``       what a command says: one JSON object
 ``checking``    whether the certificate of a reply is right, exactly
 ``agreement``   wrong answers: what contradicts a checked certificate, or what is known

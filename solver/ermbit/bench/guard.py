@@ -1,8 +1,9 @@
-"""Kills the process groups of a benchmark that was itself killed.
+"""Kills the process groups of a benchmark that was itself killed, and removes its scratch folder.
 
 ``kill -9`` gives a benchmark no chance to stop what it has started, and a peer that hangs would run
 for ever. So a small process in a session of its own is told of every group that starts (``+ID``)
-and ends (``-ID``) through a pipe; when the pipe closes, it kills the groups that have not ended.
+and ends (``-ID``) through a pipe, and of the regular end (``.``); when the pipe closes without that,
+it kills the groups that have not ended.
 This file is run by its path and imports the standard library alone, to be ready in milliseconds.
 """
 
@@ -10,20 +11,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import TracebackType
 
 
 class Guard:
     """The benchmark's end of the pipe; a context. Its methods are for any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Path | None = None) -> None:
+        """Start the process. ``scratch``: a folder that nobody else would remove."""
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__],
+            [sys.executable, "-I", "-S", __file__, *([] if scratch is None else [str(scratch)])],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -40,6 +44,7 @@ class Guard:
         trace: TracebackType | None,
     ) -> None:
         assert self._process.stdin is not None
+        self._tell(".\n")
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         self._process.wait()
@@ -59,16 +64,21 @@ class Guard:
             self._process.stdin.flush()
 
 
-def watch() -> None:
+def watch(scratch: str | None) -> None:
     """Read what is told until the pipe closes, then kill what is left."""
     alive: set[int] = set()
+    regular = False
     for line in sys.stdin:
-        group = int(line[1:])
-        (alive.add if line[0] == "+" else alive.discard)(group)
+        if line[0] == ".":
+            regular = True
+        else:
+            (alive.add if line[0] == "+" else alive.discard)(int(line[1:]))
     for group in alive:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
+    if scratch is not None and not regular:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    watch()
+    watch(sys.argv[1] if len(sys.argv) > 1 else None)

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ermbit.bench import process
 from ermbit.bench.case import Case
@@ -70,10 +71,15 @@ def run(
     settings: Settings,
     results: Results,
     listen: Listener,
+    scratch: Path | None = None,
 ) -> Ending:
     """Run what the file of results lacks.
 
     Ctrl-C stops what runs, and ends the run with what is there.
+
+    Args:
+        listen: is told of every result.
+        scratch: a folder of this run alone, removed if the run is killed.
 
     Raises:
         InputError: the file has results under other limits or of another instance, or cannot be
@@ -92,7 +98,7 @@ def run(
     found = dict(known)
     interrupted = False
     failure: BaseException | None = None
-    with Guard() as guard:
+    with Guard(scratch) as guard:
         workers = [
             threading.Thread(
                 target=_work,

@@ -73,7 +73,7 @@ def perform(
         if request.peers:
             shipped.prepare()
         with Results(out, resume=resume) as results:
-            ending: Ending = run(cases, solvers, settings, results, listen)
+            ending: Ending = run(cases, solvers, settings, results, listen, Path(name))
     return Session(ending.records, Scores(ending.records), ending.missing, ending.interrupted)
 
 
