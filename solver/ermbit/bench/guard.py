@@ -2,8 +2,8 @@
 
 ``kill -9`` gives a benchmark no chance to stop what it has started, and a peer that hangs would run
 for ever. So a small process in a session of its own is told of every group that starts (``+ID``)
-and ends (``-ID``) through a pipe, and of the regular end (``.``); when the pipe closes without that,
-it kills the groups that have not ended.
+and ends (``-ID``) through a pipe, and of the regular end (``.``); where the pipe closes without it,
+the groups that have not ended are killed.
 This file is run by its path and imports the standard library alone, to be ready in milliseconds.
 """
 
