@@ -1,0 +1,104 @@
+"""Bit-budget curves: the page has the numbers of its table; they are consistent, and come again."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gmpy2 import mpq
+
+from engine_checks import least
+from ermbit_instances.families.domain_text import domain_document
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+
+
+def script() -> Any:
+    """scripts/bit_budget.py as a module."""
+    name = "bit_budget"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+def points() -> list[Any]:
+    """The points of docs/bit-budget.csv."""
+    budget = script()
+    studies = {study.name: study for study in budget.STUDIES}
+    formats = {form.name: form for form in budget.FORMATS}
+    with (DOCS / "bit-budget.csv").open(encoding="utf-8", newline="") as file:
+        return [
+            budget.Point(
+                studies[row["study"]], formats[row["format"]], int(row["parameters"]),
+                int(row["samples"]), mpq(row["least_loss_from"]), mpq(row["least_loss_to"]),
+                row["found_by"], row["search_status"], float(row["timeout_s"]),
+            )
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+
+
+def test_every_study_has_every_format() -> None:
+    budget = script()
+    assert [(p.study, p.format) for p in points()] == [
+        (study, form) for study in budget.STUDIES for form in budget.FORMATS
+    ]
+
+
+def test_rows_and_page_follow_from_the_points() -> None:
+    found = points()
+    with (DOCS / "bit-budget.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [list(script().COLUMNS), *([str(cell) for cell in p.row()] for p in found)]
+    assert script().markdown(found) in (DOCS / "bit-budget.md").read_text(encoding="utf-8")
+    assert (DOCS / "bit-budget.svg").exists()
+
+
+def test_bounds_agree_with_inclusion() -> None:
+    found = points()
+    assert script().by_inclusion(found) == found
+    assert all(p.low <= p.high for p in found)
+    for p in found:
+        if p.search == "optimal":
+            assert p.status == "optimal"
+
+
+def test_sets_contain_each_other_exactly() -> None:
+    of = {form.name: form for form in script().FORMATS}
+    assert of["int4"].contains(of["int3"]) and not of["int3"].contains(of["int4"])
+    assert of["pow2-4"].contains(of["pow2-3"]) and of["pow2-4"].contains(of["ternary"])
+    assert of["fp8_e4m3"].contains(of["int6"]) is all(
+        value in of["fp8_e4m3"].domain for value in of["int6"].domain.values()
+    )
+    assert not of["int6"].contains(of["rational:2"]) and not of["int6"].contains(of["real"])
+    assert all(of["real"].contains(form) for form in of.values())
+
+
+@pytest.mark.parametrize("study, name", [("iris", n) for n in ("ternary", "int3", "rational:2")]
+                         + [("teacher", "int2"), ("wine", "int3"), ("wine-relu", "ternary")])
+def test_quick_points_again(study: str, name: str) -> None:
+    """By enumeration alone, whatever engine found them."""
+    if study.startswith("wine"):
+        pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    (point,) = [p for p in points() if (p.study.name, p.format.name) == (study, name)]
+    document = {**point.study.document(), "weights": domain_document(point.format.text)}
+    status, loss = least("exhaustive", document)
+    assert (status, loss) == ("optimal", point.low)
+    assert len(document["data"]["x"]) == point.samples
+
+
+def test_the_script_draws_what_it_measures(tmp_path: Path) -> None:
+    budget = script()
+    study = budget.STUDIES[0]
+    forms = [form for form in budget.FORMATS if form.name in ("ternary", "int2")]
+    measured = budget.by_inclusion([budget.measure(study, form, 60) for form in forms])
+    assert [(p.low, p.high) for p in measured] == [(mpq(1, 2), mpq(1, 2))] * 2
+    budget.draw(measured, tmp_path / "figure.svg")
+    assert (tmp_path / "figure.svg").stat().st_size > 1000
