@@ -24,7 +24,6 @@ from ermbit.engines.engine import Budget
 from ermbit_instances.algebraic import AlgebraicLimitError, AlgebraicNumber
 from ermbit_instances.certificate import Value
 from ermbit_instances.domain import Domain
-from ermbit_instances.errors import ErmbitError
 from ermbit_instances.limits import ROOT_DEGREE
 from ermbit_instances.rational import Rational
 
@@ -36,10 +35,6 @@ ATTEMPTS = 200
 
 PATIENCE = 1500
 """Milliseconds for nonlinear arithmetic over the reals, on one branch."""
-
-
-class OutOfTimeError(ErmbitError, TimeoutError):
-    """The deadline has passed."""
 
 
 @dataclass
@@ -66,8 +61,7 @@ class Closing:
 
     def close(self, system: System) -> tuple[Value, ...] | None:
         """A certificate, or ``None``: refuted, or left open and noted as such."""
-        if self.budget.expired:
-            raise OutOfTimeError("stopped at the deadline")
+        self.solver.tick()
         try:
             return self._close(system)
         except (TooLargeError, AlgebraicLimitError) as error:
@@ -97,7 +91,7 @@ class Closing:
             what = f"{shown} = 0 has no rational solution: none modulo {found.modulus}{kind}"
             solver.ledger.note("residues", what, shown)
             return None
-        for polynomial in consequences(solver.ring, system):
+        for polynomial in consequences(solver.ring, system, solver.tick):
             # Every branch carries the new polynomial: together they have all solutions.
             further = list(solver.require_zero(system, polynomial))
             if further == [system]:

@@ -23,7 +23,7 @@ from ermbit.engines.elimination.ring import (
     unknowns,
 )
 from ermbit.engines.elimination.roots import real_roots
-from ermbit_instances.algebraic import DEGREE_LIMIT, AlgebraicNumber, enclosed_root
+from ermbit_instances.algebraic import AlgebraicNumber, enclosed_root
 from ermbit_instances.certificate import Value
 from ermbit_instances.integer_polynomials import from_fmpq, to_fmpq
 from ermbit_instances.rational import Rational
@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 Roots: TypeAlias = tuple[tuple[int, AlgebraicNumber], ...]
 """Irrational values by number of the parameter."""
 
+FIELD_DEGREE = 64
+"""Degree of a number field past which a branch is left undecided: it cannot be interrupted."""
+
+NORM_DEGREE = 40
+"""Degree of a norm, likewise."""
+
+NORM_BITS = 4000
+"""Its degree times the bits of the numbers that it is made of, likewise."""
+
 BITS = (32, 64, 128)
 """Precisions at which signs are to tell a root, before the field is extended."""
 
@@ -43,7 +52,7 @@ BITS = (32, 64, 128)
 def _field(numbers: frozenset[AlgebraicNumber]) -> NumberField:
     from ermbit_instances.number_field import NumberField
 
-    return NumberField.containing(numbers)
+    return NumberField.containing(numbers, degree_limit=FIELD_DEGREE)
 
 
 @lru_cache(maxsize=1024)
@@ -180,8 +189,13 @@ def _of_norm(parts: dict[int, FieldElement], field: NumberField) -> list[Value]:
     from flint import Ordering, fmpq_mpoly_ctx
 
     degree = max(parts)
-    if field.degree * degree > DEGREE_LIMIT:
+    if field.degree * degree > NORM_DEGREE:
         raise TooLargeError(f"a norm of degree {field.degree * degree}")
+    if field.primitive is not None:
+        longest = max(abs(c) for c in field.primitive.coefficients).bit_length()
+        longest += max(int(c.polynomial.denom()).bit_length() for c in parts.values())
+        if longest * field.degree * degree > NORM_BITS:
+            raise TooLargeError(f"a norm over a field whose polynomial has {longest} bits")
     if field.primitive is None:
         rational = {k: c.as_rational() for k, c in parts.items()}
         return list(real_roots({k: c for k, c in rational.items() if c is not None}))
@@ -223,7 +237,7 @@ def _vanishes(
             return True
         break
     assert field.primitive is not None
-    wide = NumberField.containing([field.primitive, root])
+    wide = NumberField.containing([field.primitive, root], degree_limit=FIELD_DEGREE)
     primitive, point = wide.element(field.primitive), wide.element(root)
 
     def lifted(c: FieldElement) -> FieldElement:

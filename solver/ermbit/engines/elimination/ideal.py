@@ -22,14 +22,25 @@ RESULTANT_DEGREE = 40
 """Product of degrees past which no resultant is formed."""
 
 
-def consequences(ring: Ring, system: System) -> Iterator[Polynomial]:
-    """Polynomials of the ideal that make a next step possible, the easiest first."""
+def consequences(ring: Ring, system: System, tick: Callable[[], None]) -> Iterator[Polynomial]:
+    """Polynomials of the ideal that make a next step possible, the easiest first.
+
+    ``tick`` is called between pieces of work, and may raise.
+    """
     seen: list[Polynomial] = list(system.equations)
     sources: tuple[Callable[[Ring, System], Iterator[Polynomial]], ...] = (_basis, _resultants)
     for source in sources:
-        found = [g for g in source(ring, system) if g not in seen]
-        seen += found
-        useful = [(rank, k, g) for k, g in enumerate(found) if (rank := _rank(system, g))]
+        found: list[Polynomial] = []
+        for polynomial in source(ring, system):
+            tick()
+            if len(polynomial) <= LIMITS[1] and polynomial not in seen:
+                found.append(polynomial)
+                seen.append(polynomial)
+        useful = []
+        for k, polynomial in enumerate(found):
+            tick()
+            if rank := _rank(system, polynomial):
+                useful.append((rank, k, polynomial))
         for _, _, polynomial in sorted(useful, key=lambda entry: entry[:2]):
             yield polynomial
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import lcm
 from typing import TYPE_CHECKING
 
@@ -26,9 +25,16 @@ if TYPE_CHECKING:
 
 PRIMES = (2, 3, 5, 7, 11, 13)
 MODULUS_LIMIT = 4096
-POINTS_LIMIT = 20_000
+POINTS_LIMIT = 300_000
+
+WORK_LIMIT = 20_000_000
+"""Products modulo a prime power at one level: some tenths of a second."""
+
 DEGREE_LIMIT = 40
 UNKNOWNS_LIMIT = 5
+
+SMOOTH_POINTS = 60
+"""Zeros at which gradients are computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +106,25 @@ def _empty_modulus(
     forms: Sequence[Form], variables: int, prime: int, *, homogeneous: bool
 ) -> int | None:
     """A power of the prime modulo which there is no solution, or ``None``."""
-    if prime**variables > POINTS_LIMIT * prime:
+    cost = sum(1 + sum(powers) for form in forms for powers in form.exponents)
+    most = min(POINTS_LIMIT, WORK_LIMIT // cost)
+    if prime**variables > most:
         return None
-    points = np.array(list(product(range(prime), repeat=variables)), dtype=np.int64)
+    steps = np.indices((prime,) * variables, dtype=np.int64).reshape(variables, -1).T
+    points = steps
     if homogeneous:
         # One vector of every class under multiplication by units: its first unit is 1.
         nonzero = points != 0
         first = np.argmax(nonzero, axis=1)
         points = points[nonzero.any(axis=1) & (points[np.arange(len(points)), first] == 1)]
     modulus = prime
-    steps = np.array(list(product(range(prime), repeat=variables)), dtype=np.int64)
     while True:
         points = points[_vanishing(forms, points, modulus)]
         if not len(points):
             return modulus
-        if modulus * prime > MODULUS_LIMIT or len(points) * len(steps) > 50 * POINTS_LIMIT:
+        if modulus == prime and _has_smooth_point(forms, points, prime):
+            return None
+        if modulus * prime > MODULUS_LIMIT or len(points) * len(steps) > most:
             return None
         points = (points[:, None, :] + modulus * steps[None, :, :]).reshape(-1, variables)
         modulus *= prime
@@ -130,16 +140,58 @@ def _normalised(points: NDArray[np.int64], prime: int, modulus: int) -> NDArray[
     return kept
 
 
+def _has_smooth_point(forms: Sequence[Form], points: NDArray[np.int64], prime: int) -> bool:
+    """Whether some zero modulo the prime can be lifted for ever: full rank of the gradients.
+
+    Then the prime refutes nothing (Hensel). Only the first zeros are looked at.
+    """
+    points = points[:SMOOTH_POINTS]
+    variables = points.shape[1]
+    gradients = np.stack(
+        [[_values(_derivative(f, j), points, prime) for j in range(variables)] for f in forms]
+    )
+    return any(_rank(gradients[:, :, k].tolist(), prime) == len(forms) for k in range(len(points)))
+
+
+def _derivative(form: Form, column: int) -> Form:
+    terms = [
+        ((*m[:column], m[column] - 1, *m[column + 1 :]), c * m[column])
+        for m, c in zip(form.exponents, form.coefficients, strict=True)
+        if m[column]
+    ]
+    return Form(tuple(m for m, _ in terms), tuple(c for _, c in terms))
+
+
+def _rank(rows: list[list[int]], prime: int) -> int:
+    """The rank over the field of that many elements."""
+    rank = 0
+    for column in range(len(rows[0])):
+        pivot = next((i for i in range(rank, len(rows)) if rows[i][column] % prime), None)
+        if pivot is None:
+            continue
+        rows[rank], rows[pivot] = rows[pivot], rows[rank]
+        inverse = pow(rows[rank][column], -1, prime)
+        for i in range(rank + 1, len(rows)):
+            factor = rows[i][column] * inverse % prime
+            rows[i] = [(a - factor * b) % prime for a, b in zip(rows[i], rows[rank], strict=True)]
+        rank += 1
+    return rank
+
+
 def _vanishing(forms: Sequence[Form], points: NDArray[np.int64], modulus: int) -> NDArray[np.bool_]:
     """Which points are zeros of all forms. Numbers stay below modulus² ≤ 2^24."""
     keep = np.ones(len(points), dtype=np.bool_)
     for form in forms:
-        total = np.zeros(len(points), dtype=np.int64)
-        for powers, c in zip(form.exponents, form.coefficients, strict=True):
-            term = np.full(len(points), c % modulus, dtype=np.int64)
-            for column, power in enumerate(powers):
-                for _ in range(power):
-                    term = term * points[:, column] % modulus
-            total = (total + term) % modulus
-        keep &= total == 0
+        keep &= _values(form, points, modulus) == 0
     return keep
+
+
+def _values(form: Form, points: NDArray[np.int64], modulus: int) -> NDArray[np.int64]:
+    total = np.zeros(len(points), dtype=np.int64)
+    for powers, c in zip(form.exponents, form.coefficients, strict=True):
+        term = np.full(len(points), c % modulus, dtype=np.int64)
+        for column, power in enumerate(powers):
+            for _ in range(power):
+                term = term * points[:, column] % modulus
+        total = (total + term) % modulus
+    return total

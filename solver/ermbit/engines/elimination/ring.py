@@ -21,7 +21,7 @@ from ermbit_instances.rational import Rational
 Polynomial: TypeAlias = Any
 """A ``flint.fmpq_mpoly``."""
 
-TERM_LIMIT = 3000
+TERM_LIMIT = 1500
 """Terms of a polynomial past which a branch is given up."""
 
 FACTOR_DEGREE = 80
@@ -181,7 +181,7 @@ def factors(polynomial: Polynomial) -> list[Polynomial]:
         return []
     n = len(polynomial.degrees())
     gens = polynomial.context().gens()
-    content = [min(int(m[j]) for m in polynomial.monoms()) for j in range(n)]
+    content = [int(min(powers)) for powers in zip(*polynomial.monoms(), strict=True)]
     found = [gens[j] for j in range(n) if content[j]]
     if found:
         monomial = polynomial.context().constant(1)

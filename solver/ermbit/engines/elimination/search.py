@@ -8,7 +8,7 @@ from math import prod
 from gmpy2 import mpq
 
 from ermbit.engines.elimination.arithmetic import RealArithmetic
-from ermbit.engines.elimination.closing import Closing, OutOfTimeError
+from ermbit.engines.elimination.closing import Closing
 from ermbit.engines.elimination.forward import Sample, needed, solutions
 from ermbit.engines.elimination.ledger import Ledger
 from ermbit.engines.elimination.ring import Ring, TooLargeError
@@ -19,7 +19,7 @@ from ermbit.verifier.verify import exact_loss
 from ermbit_encodings.problem import Problem
 from ermbit_instances.algebraic import AlgebraicLimitError
 from ermbit_instances.certificate import Value
-from ermbit_instances.errors import InternalError
+from ermbit_instances.errors import ErmbitError, InternalError
 from ermbit_instances.network import Network
 
 
@@ -51,6 +51,10 @@ def degree(network: Network) -> int:
     return max(degrees[node] for node in network.outputs)
 
 
+class OutOfTimeError(ErmbitError, TimeoutError):
+    """The deadline has passed."""
+
+
 @dataclass
 class Search:
     """One run for an exact fit."""
@@ -64,7 +68,7 @@ class Search:
         self.ledger = Ledger()
         domains = tuple(p.domain for p in network.parameters)
         ring = Ring(tuple(p.name for p in network.parameters))
-        self.solver = Solver(ring, domains, self.ledger)
+        self.solver = Solver(ring, domains, self.ledger, self._tick)
         self.arithmetic = RealArithmetic(domains)
         self.closing = Closing(self.solver, self.arithmetic, self.budget)
         self.nodes = 0
@@ -86,6 +90,10 @@ class Search:
             reason = "; ".join(self.closing.open[:3])
             return Outcome("unknown", reason=reason, statistics=self._statistics())
         return self._refuted()
+
+    def _tick(self) -> None:
+        if self.budget.expired:
+            raise OutOfTimeError("stopped at the deadline")
 
     def _refuted(self) -> Outcome:
         return Outcome("unsat", reason=self.ledger.describe(), statistics=self._statistics())
@@ -125,8 +133,7 @@ class Search:
         return pieces, sum(v != 0 for v in sample.x)
 
     def _descend(self, system: System, position: int) -> tuple[Value, ...] | None:
-        if self.budget.expired:
-            raise OutOfTimeError("stopped at the deadline")
+        self._tick()
         self.nodes += 1
         if position == len(self.samples):
             return self.closing.close(system)
@@ -140,8 +147,7 @@ class Search:
         return None
 
     def _feasible(self, system: System) -> bool:
-        if self.budget.expired:
-            raise OutOfTimeError("stopped at the deadline")
+        self._tick()
         self.nodes += 1
         if self.arithmetic.linear_contradiction(system):
             self.ledger.note("linear", "linear arithmetic contradicts the signs")

@@ -9,7 +9,7 @@ its parameter, by a polynomial without a root, or by a sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -97,11 +97,13 @@ class Solver:
         ring: the polynomial ring.
         domains: of the parameters.
         ledger: takes the reason of every refutation.
+        tick: is called at every step, and may raise.
     """
 
     ring: Ring
     domains: tuple[Domain, ...]
     ledger: Ledger
+    tick: Callable[[], None]
     real: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -162,6 +164,7 @@ class Solver:
 
     def require_zero(self, system: System, polynomial: Polynomial) -> Iterator[System]:
         """Add an equation: the systems that have the same solutions together."""
+        self.tick()
         polynomial = check_size(system.reduced(polynomial, even=False))
         value = constant_value(polynomial)
         if value is not None:
