@@ -43,7 +43,7 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     except FamilyError:
         raise
     except UsageError as error:
-        raise FamilyError(f"parameter formula: {error}") from None
+        raise FamilyError(f"parameter {error}") from None
     status: Status = "sat"
     if assignment is None:
         status, assignment = loading.solve(formula)

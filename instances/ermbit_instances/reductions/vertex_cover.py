@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ermbit_instances.errors import UsageError
+from ermbit_instances.reductions.hypergraph import LARGEST as MOST_EDGES
 from ermbit_instances.reductions.hypergraph import Hypergraph, complete
 
 if TYPE_CHECKING:
@@ -98,11 +99,13 @@ def planted(rng: Rng, cliques: int, size: int, extra: int) -> tuple[Hypergraph, 
     others are a cover of just that size. Equal edges are one. Vertices are permuted.
 
     Raises:
-        UsageError: no clique, or a size below 2.
+        UsageError: no clique, a size below 2, or a graph past :data:`LARGEST`.
     """
     if cliques < 1 or size < 2:
         raise UsageError("vertex cover: planted graphs have cliques of at least two vertices")
     n = cliques * size
+    if n > LARGEST or extra > MOST_EDGES:
+        raise UsageError(f"vertex cover: more than {LARGEST} vertices or {MOST_EDGES} edges")
     names = rng.shuffle(range(n))
     edges: list[tuple[int, ...]] = []
     for clique in range(cliques):
