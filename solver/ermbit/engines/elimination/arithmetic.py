@@ -6,6 +6,7 @@ square: a relaxation.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from gmpy2 import mpq
@@ -28,12 +29,18 @@ class RealArithmetic:
     """
 
     def __init__(self, domains: tuple[Domain, ...]) -> None:
-        import z3
-
-        self._z3 = z3
-        self._context = z3.Context()
         self._domains = domains
         self._ends: dict[int, tuple[Rational, Rational] | None] = {}
+
+    @cached_property
+    def _z3(self) -> Any:
+        import z3
+
+        return z3
+
+    @cached_property
+    def _context(self) -> Any:
+        return self._z3.Context()
 
     def linear_contradiction(self, system: System) -> bool:
         """Whether signs and equations contradict each other, monomials taken apart."""
