@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 import reference
 from engine_checks import decide, least, problem_of
+from ermbit.engines.engine import Budget
 from ermbit.engines.registry import engine
 from ermbit.engines.two_layers import kernel
+from ermbit.engines.two_layers.engine import TwoLayersEngine, _Search
 from random_instances import CLASSIFICATION, LOSSES, REDUCTIONS
 from reference import Document
 
@@ -174,6 +176,38 @@ def test_units_with_different_domains_are_refused() -> None:
     doc["weights"]["parameters"] = {"W3[0,1]": {"domain": "finite", "values": [3]}}
     said = engine("two_layers").capability(problem_of(doc), "decide")
     assert not said.applicable and "differ" in said.reason
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("reduction", ("sum", "max"))
+def test_no_network_is_below_the_bound_of_its_first_layer(loss: str, reduction: str) -> None:
+    for seed in range(6):
+        rng = random.Random(f"bounds {loss} {reduction} {seed}")
+        doc = document(rng, loss=loss, reduction=reduction)
+        theta = {name: rng.choice(m) for name, m in reference.free_parameters(doc).items()}
+        if seed % 2 and loss not in CLASSIFICATION:
+            doc["data"]["y"] = [[str(f + rng.choice((0, 1)))] for (f,) in
+                                reference.outputs(doc, theta)]  # fmt: skip
+        prepared = TwoLayersEngine._prepare(problem_of(doc))
+        assert not isinstance(prepared, str)
+        form = prepared.form
+        parameters = [
+            int(theta[p.name] * q)
+            for p, q in zip(form.instance.network.parameters, form.grids, strict=True)
+        ]
+        signals = [list(column) for column in zip(*form.inputs, strict=True)]
+        for neuron in form.neurons[: len(prepared.shape.first)]:
+            assert neuron in prepared.shape.first
+            z = np.zeros(len(form.inputs), dtype=np.int64)
+            for t in (*neuron.terms, *([neuron.bias] if neuron.bias else [])):
+                weight = t.factor * (parameters[t.parameter] if t.parameter >= 0 else 1)
+                z += weight * np.array(signals[t.source] if t.source >= 0 else 1)
+            signals.append([neuron.activate(int(v)) for v in z])
+        first = np.array(signals[len(form.input_scales) :], dtype=np.int64)
+        search = _Search(prepared, Budget(), lambda values, total: total, lambda bound: None)
+        places = np.arange(len(first))[None]
+        bound = search._bound(first, np.zeros(len(first), dtype=np.int64))(places)[0]
+        assert 0 <= bound <= form.total(parameters)
 
 
 @given(

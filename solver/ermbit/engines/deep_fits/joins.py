@@ -18,8 +18,8 @@ import numpy as np
 
 from ermbit.engines.deep_fits.layers import ONE
 from ermbit.engines.deep_fits.states import States
-from ermbit.engines.deep_fits.units import Addend, UnitTable
-from ermbit.engines.tables.build import Array, Check, first_of_equals
+from ermbit.engines.deep_fits.units import Addend, UnitTable, contributions, is_homogeneous
+from ermbit.engines.tables.build import Array, Check
 
 SUMS_LIMIT = 2**22
 """Sums of a half, for one state."""
@@ -258,21 +258,12 @@ class Join:
 
 
 def _list(addend: Addend, table: UnitTable | None) -> _List:
-    """The entries of a source; of positive multiples of a homogeneous unit's row one (B1)."""
-    outer = np.arange(len(addend.factors))
+    """The entries of a source."""
     if table is None:
+        outer = np.arange(len(addend.factors))
         return _List(addend, None, np.zeros_like(outer), outer)
-    rows = np.repeat(np.arange(len(table)), outer.size)
-    outer = np.tile(outer, len(table))
-    inner = np.column_stack([table.weights, table.shift]).astype(np.int64)[rows]
-    factors = addend.factors[outer]
-    hidden = ~factors.any(axis=1)
-    if table.is_homogeneous:
-        common = np.gcd.reduce(np.abs(factors), axis=1)[:, None]
-        inner, factors = inner * common, factors // np.maximum(common, 1)
-    inner[hidden] = 0
-    kept = first_of_equals([*inner.T, *factors.T])
-    return _List(addend, table, rows[kept], outer[kept])
+    inner = np.column_stack([table.weights, table.shift])
+    return _List(addend, table, *contributions(inner, addend.factors, is_homogeneous(table.pieces)))
 
 
 def _sums(hashed: Sequence[Array], count: int) -> Array:

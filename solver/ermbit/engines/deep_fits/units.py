@@ -13,7 +13,7 @@ import numpy as np
 
 from ermbit.engines.deep_fits.layers import ONE, Layers, entries, own_parameters
 from ermbit.engines.enumeration_bounds import Bounds
-from ermbit.engines.tables.build import Array
+from ermbit.engines.tables.build import Array, first_of_equals
 from ermbit_encodings.integer_form import (
     IntegerForm,
     IntegerNeuron,
@@ -102,15 +102,6 @@ class UnitTable:
         z = shift[None] if z is None else z + shift
         return activated(self.neuron, self.pieces, z)
 
-    @property
-    def is_homogeneous(self) -> bool:
-        """Whether c times the weights and the shift make c times the activation, for c ≥ 0."""
-        return (
-            self.neuron.kind == "piecewise_linear"
-            and all(start in (None, 0) for start, _, _ in self.pieces)
-            and all(intercept == 0 for _, _, intercept in self.pieces)
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Addend:
@@ -193,6 +184,36 @@ def addends(form: IntegerForm, layers: Layers, fixed: Mapping[int, int]) -> tupl
         factors, kept = np.unique(factors, axis=0, return_index=True)
         found.append(Addend(source, factors, parameters, choices[kept]))
     return tuple(found)
+
+
+def is_homogeneous(pieces: Pieces) -> bool:
+    """Whether φ(c t) = c φ(t) for c ≥ 0; no pieces are those of another kind of activation."""
+    return bool(pieces) and all(
+        start in (None, 0) and intercept == 0 for start, _, intercept in pieces
+    )
+
+
+def contributions(inner: Array, factors: Array, homogeneous: bool) -> tuple[Array, Array]:
+    """What a unit may add, v·φ(w·a + b), as positions of (w, b) and of v: equal ones once.
+
+    A factor of 0 hides the unit, and c v·φ(w·a + b) = v·φ(c w·a + c b) for c > 0 if φ is
+    homogeneous (B1).
+
+    Args:
+        inner: w and b, (rows, columns).
+        factors: v by output, (rows, outputs). Products with ``inner`` fit 64 bits.
+        homogeneous: φ is.
+    """
+    rows = np.repeat(np.arange(len(inner)), len(factors))
+    outer = np.tile(np.arange(len(factors)), len(inner))
+    inner, factors = inner.astype(np.int64)[rows], factors[outer]
+    hidden = ~factors.any(axis=1)
+    if homogeneous:
+        common = np.gcd.reduce(np.abs(factors), axis=1)[:, None]
+        inner, factors = inner * common, factors // np.maximum(common, 1)
+    inner[hidden] = 0
+    kept = first_of_equals([*inner.T, *factors.T])
+    return rows[kept], outer[kept]
 
 
 def _grid(form: IntegerForm, parameters: Sequence[int]) -> Array:

@@ -10,15 +10,18 @@ by the plain integer evaluation.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import combinations_with_replacement, islice, product
+from itertools import product
 from math import comb, log10, prod
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ermbit.engines.deep_fits.conflicts import gains
+from ermbit.engines.deep_fits.layers import layers
+from ermbit.engines.deep_fits.units import contributions, is_homogeneous
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
 from ermbit.engines.enumerable import enumerable
 from ermbit.engines.enumeration_bounds import Bounds
@@ -27,6 +30,7 @@ from ermbit.engines.tables.choice import Expired
 from ermbit.engines.tables.engine import simple
 from ermbit.engines.tables.loss import GapLoss, gap_loss
 from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
+from ermbit.engines.two_layers.prefixes import Bound, first_layers
 from ermbit_encodings.integer_form import (
     IntegerForm,
     IntegerNeuron,
@@ -44,6 +48,9 @@ WORK_LIMIT = 10**14
 
 CHUNK, CHUNK_WORK = 1024, 10**9
 """First layers between looks at the clock, at most, and pairs of rows times biases of theirs."""
+
+BOUND_SAMPLES = 40
+"""Samples that first layers are bounded with, at most."""
 
 INT32 = 2**31
 
@@ -288,8 +295,11 @@ def _sizes(prepared: _Prepared) -> tuple[int, int, int]:
 class _Search:
     """One pass over all first layers."""
 
-    def __init__(self, prepared: _Prepared, budget: Budget, found: Found) -> None:
-        self.prepared, self.budget, self.found = prepared, budget, found
+    def __init__(
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Callable[[int], None]
+    ) -> None:
+        self.prepared, self.budget = prepared, budget
+        self.found, self.raised = found, raised
         self.statistics: dict[str, Any] = {}
         self.limit = 0
 
@@ -312,28 +322,44 @@ class _Search:
         pieces = p.bounds.pieces[shape.second[0].node]
         starts = np.array([-(2**62) if s is None else s for s, _, _ in pieces], dtype=np.int64)
         slopes, intercepts = (np.array([q[k] for q in pieces], dtype=np.int64) for k in (1, 2))
-        outer = np.array(_multiples(form, shape.outer[0]), dtype=np.int64) * shape.gain
+        factors = np.array(_multiples(form, shape.outer[0]), dtype=np.int64) * shape.gain
         biases = np.array(_multiples(form, shape.bias), dtype=np.int64) * shape.gain
-        cost = {"linear": kernel.LINEAR, "square": kernel.SQUARE, "count": kernel.COUNT}[loss.cost]
-        evaluated = layers = 0
+        inner = np.column_stack([grid, shift])
+        widest = int(abs(inner).max(initial=1)) * int(abs(factors).max())
+        homogeneous = is_homogeneous(pieces) and widest < 2**62
+        rows, outer = contributions(inner, factors[:, None], homogeneous)
+        # The kernel wants the factors of one sign together.
+        order = np.argsort(factors[outer] < 0, kind="stable")
+        rows, outer = rows[order], outer[order]
+        cost = kernel.COSTS[loss.cost]
+        target, signs = loss.target.astype(np.int64), loss.signs.astype(np.int64)
+        weights = loss.weights.astype(np.int32)
+        evaluated = tried = raised = 0
         rng = np.random.default_rng(self.budget.seed)
         # Multisets are of places, so the same place must hold the same vector for all units.
         equal = all(np.array_equal(vectors, tables[0][0]) for vectors, _ in tables)
         counts = [len(vectors) for vectors, _ in tables]
-        for chosen in self._tuples(counts, p.alike and equal, rng):
+        _, size, _ = _sizes(p)
+        size = max(1, min(CHUNK, CHUNK_WORK // (size**2 * biases.size)))
+        bound = self._bound(first, offsets[:-1])
+        multisets = p.alike and equal
+        for chosen, bounds, least in first_layers(counts, multisets, size, bound, rng, self.check):
             self.check()
-            places = chosen + offsets[:-1]
-            if self.limit < 0:
+            if least > raised:
+                raised = least
+                self.raised(raised)
+            if least > self.limit:
                 return
             found, work = kernel.best_pairs(
-                first, places, grid, shift, starts, slopes, intercepts, outer, biases,
-                loss.target.astype(np.int64), loss.signs.astype(np.int64),
-                loss.weights.astype(np.int32), cost, loss.two_sided, loss.largest, self.limit,
+                first, chosen + offsets[:-1], bounds, grid, shift, starts, slopes, intercepts,
+                rows, outer, factors, biases, target, signs, weights, cost, loss.two_sided,
+                loss.largest, self.limit,
             )  # fmt: skip
-            evaluated, layers = evaluated + int(work), layers + len(chosen)
+            evaluated, tried = evaluated + int(work), tried + len(chosen)
             self.statistics = {
                 "vectors": [len(vectors) for vectors, _ in tables],
-                "first layers": layers,
+                "rows": len(rows),
+                "first layers": tried,
                 "pairs": evaluated,
             }
             if found[0] >= 0:
@@ -387,20 +413,27 @@ class _Search:
             shift += t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
         return grid, shift, _Choices(parameters, values)
 
-    def _tuples(
-        self, counts: Sequence[int], multisets: bool, rng: np.random.Generator
-    ) -> Iterator[Array]:
-        """Choices of a vector for every first-layer unit, some at a time, in mixed order."""
-        if multisets:
-            everything: Iterator[tuple[int, ...]] = combinations_with_replacement(
-                (int(v) for v in rng.permutation(counts[0])), len(counts)
-            )
-        else:
-            everything = product(*([int(v) for v in rng.permutation(n)] for n in counts))
-        _, rows, biases = _sizes(self.prepared)
-        size = max(1, min(CHUNK, CHUNK_WORK // (rows**2 * biases)))
-        while chunk := list(islice(everything, size)):
-            yield np.array(chunk, dtype=np.int64)
+    def _bound(self, first: Array, offsets: Array) -> Bound:
+        """Lower bounds of first layers, from pairs of samples."""
+        from ermbit.engines.two_layers import kernel
+
+        p, loss = self.prepared, self.prepared.loss
+        some = slice(0, BOUND_SAMPLES)
+        target, signs = loss.target.astype(np.int64)[some], loss.signs.astype(np.int64)[some]
+        weights = loss.weights.astype(np.int64)[some]
+        by_node = gains(p.form, p.bounds, layers(p.form))[1]
+        ups = [by_node[neuron.node][0] for neuron in p.shape.first]
+        steep = np.array([INT32 if up is None else min(up, INT32) for up in ups], dtype=np.int64)
+        cost = kernel.COSTS[loss.cost]
+
+        def bound(chosen: Array) -> Array:
+            bounds: Array = kernel.prefix_bounds(
+                first[:, some], chosen + offsets, steep, target, signs, weights, cost,
+                loss.two_sided, loss.largest, INT32,
+            )  # fmt: skip
+            return bounds
+
+        return bound
 
     def _offer(
         self,
@@ -457,7 +490,7 @@ def _runner(prepared: _Prepared, budget: Budget) -> Run:
     """The search as :mod:`~ermbit.engines.total_search` calls it."""
 
     def run(limit: int, found: Found, raised: Callable[[int], None]) -> tuple[dict[str, Any], bool]:
-        search = _Search(prepared, budget, found)
+        search = _Search(prepared, budget, found, raised)
         try:
             search.run(limit)
         except Expired:

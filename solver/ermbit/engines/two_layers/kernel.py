@@ -1,13 +1,16 @@
 """Compiled loops: the best pair of rows for every choice of first-layer activations.
 
 For one choice the rows are the different contributions v·φ(Σ w_k a_k + b) of a second-layer unit on
-the data, sorted by their sums over the samples. Two rows and an output bias leave the gaps
+the data. Two rows and an output bias leave the gaps
 
     g = target − row − row' − bias,   and   |Σ g_i| ≤ Σ |g_i|
 
-bounds the loss, so that for every row only a window of the others has to be tried; those are tried
-sample by sample, many rows at a time. (All numbers of a row have the sign of v if φ ≥ 0: sums of
-all of them are spread widest.) All integers, of widths proved by the caller.
+bounds the loss, so that for every row only a window of the others has to be tried, if these are
+sorted by their sums over the samples. Rows are of two classes, v ≥ 0 and v < 0 (if φ ≥ 0 all
+numbers of a row have that sign, and sums of all of them are spread widest). Between two classes
+only rows are tried that come close enough to the target with the nearest of what the other class
+has on each sample. What is left is tried sample by sample, many rows at a time. All integers, of
+widths proved by the caller.
 """
 
 from __future__ import annotations
@@ -20,11 +23,16 @@ from numba import njit
 LINEAR, SQUARE, COUNT = 0, 1, 2
 """What a gap costs: its size, its square, 1."""
 
+COSTS = {"linear": LINEAR, "square": SQUARE, "count": COUNT}
+
 MIXER = np.int64(6364136223846793005)
 """An odd number, for hashes of rows; equal rows have equal hashes."""
 
 FAR = 2**62
 """A window without ends."""
+
+COUNTED = 2**14
+"""Range of sums up to which they are sorted by counting."""
 
 
 @njit(cache=True, nogil=True)
@@ -45,55 +53,258 @@ def window(best: Any, count: int, cost: int, largest: bool) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _activations(
-    first: Any, chosen: Any, grid: Any, shift: Any, starts: Any, slopes: Any, intercepts: Any
+def prefix_bounds(
+    first: Any,
+    tuples: Any,
+    gains: Any,
+    target: Any,
+    signs: Any,
+    weights: Any,
+    cost: int,
+    two_sided: bool,
+    largest: bool,
+    far: int,
 ) -> Any:
-    """Different activations of a second-layer unit: (rows, samples), and the assignment of each."""
-    rows, sources = grid.shape
+    """Lower bounds on the total of every choice of first-layer activations.
+
+    The output differs between two samples by at most Σ gain · |Δ activation|, which leaves a sum of
+    their gaps; pairs are chosen greedily so that none shares a sample.
+
+    Args:
+        first, tuples, target, signs, weights, cost, two_sided, largest: as for :func:`best_pairs`.
+        gains: by place in a tuple, at most ``far``.
+        far: greater than any sum of two targets.
+    """
     samples = first.shape[1]
-    values = np.empty((rows, samples), np.int64)
-    keys = np.empty(rows, np.int64)
+    bounds = np.zeros(tuples.shape[0], np.int64)
+    apart = np.empty((samples, samples), np.int64)
+    free = np.empty(samples, np.bool_)
+    for p in range(tuples.shape[0]):
+        for i in range(samples):
+            for j in range(i):
+                if signs[i] == signs[j] and not two_sided:
+                    apart[i, j] = 0
+                    continue
+                need = abs(target[i] - target[j]) if two_sided else target[i] + target[j]
+                for s in range(tuples.shape[1]):
+                    gain = gains[s]
+                    if need <= 0:
+                        break
+                    if gain:
+                        gap = abs(first[tuples[p, s], i] - first[tuples[p, s], j])
+                        need -= far if gap > far // gain else gain * gap
+                apart[i, j] = _pair_cost(max(need, 0), min(weights[i], weights[j]), cost, largest)
+        if largest:
+            for i in range(samples):
+                for j in range(i):
+                    bounds[p] = max(bounds[p], apart[i, j])
+            continue
+        free[:] = True
+        while True:
+            a = b = -1
+            most = np.int64(0)
+            for i in range(samples):
+                if free[i]:
+                    for j in range(i):
+                        if free[j] and apart[i, j] > most:
+                            most, a, b = apart[i, j], i, j
+            if a < 0:
+                break
+            bounds[p] += most
+            free[a] = free[b] = False
+    return bounds
+
+
+@njit(cache=True, nogil=True)
+def _pair_cost(gap: Any, weight: Any, cost: int, largest: bool) -> Any:
+    """Least cost of two gaps, neither negative, of a sum of at least ``gap``."""
+    half = (gap + 1) // 2
+    if cost == COUNT:
+        return np.int64(weight) if gap > 0 else np.int64(0)
+    if cost == LINEAR:
+        return weight * (half if largest else gap)
+    return weight * (half * half if largest else half * half + (gap - half) * (gap - half))
+
+
+@njit(cache=True, nogil=True)
+def _activations(
+    first: Any,
+    chosen: Any,
+    grid: Any,
+    shift: Any,
+    starts: Any,
+    slopes: Any,
+    intercepts: Any,
+    signs: Any,
+    values: Any,
+    keys: Any,
+) -> None:
+    """Activations of a second-layer unit times signs, (rows, samples), and hashes of them."""
+    rows, sources = grid.shape
     for r in range(rows):
         key = np.int64(0)
-        for i in range(samples):
+        for i in range(first.shape[1]):
             z = shift[r]
             for s in range(sources):
                 z += grid[r, s] * first[chosen[s], i]
             k = 0
             while k + 1 < starts.size and z >= starts[k + 1]:
                 k += 1
-            a = z * slopes[k] + intercepts[k]
+            a = signs[i] * (z * slopes[k] + intercepts[k])
             values[r, i] = a
             key = key * MIXER + a
         keys[r] = key
-    order = np.argsort(keys)
-    kept = np.empty(rows, np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _different(values: Any, keys: Any, rows: Any, factors: Any, slots: Any, kept: Any) -> int:
+    """Positions of entries factor · row that differ; how many. ``slots`` is a table of 2^k."""
+    mask = slots.size - 1
+    slots[:] = -1
     count = 0
-    for q in range(rows):
-        r = order[q]
+    for e in range(rows.size):
+        r, v = rows[e], factors[e]
+        key = keys[r] * v
+        slot = (key ^ (key >> 29)) & mask
         again = False
-        if count and keys[kept[count - 1]] == keys[r]:
-            again = True
-            for i in range(samples):
-                if values[r, i] != values[kept[count - 1], i]:
-                    again = False
+        while slots[slot] >= 0:
+            q, u = rows[slots[slot]], factors[slots[slot]]
+            if keys[q] * u == key:
+                again = True
+                for i in range(values.shape[1]):
+                    if values[q, i] * u != values[r, i] * v:
+                        again = False
+                        break
+                if again:
                     break
+            slot = (slot + 1) & mask
         if not again:
-            kept[count] = r
+            slots[slot] = e
+            kept[count] = e
             count += 1
-    return values, kept[:count]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _sorted(sums: Any) -> Any:
+    """Positions in the order of sums."""
+    if sums.size == 0:
+        return np.empty(0, np.int64)
+    low, high = sums.min(), sums.max()
+    if high - low > COUNTED:
+        return np.argsort(sums)
+    ends = np.zeros(high - low + 2, np.int64)
+    for s in sums:
+        ends[s - low + 1] += 1
+    for k in range(1, ends.size):
+        ends[k] += ends[k - 1]
+    order = np.empty(sums.size, np.int64)
+    for k in range(sums.size):
+        place = sums[k] - low
+        order[ends[place]] = k
+        ends[place] += 1
+    return order
+
+
+@njit(cache=True, nogil=True)
+def _near(
+    rest: Any,
+    table: Any,
+    start: int,
+    end: int,
+    low: Any,
+    high: Any,
+    weights: Any,
+    cost: int,
+    two_sided: bool,
+    largest: bool,
+    best: Any,
+    totals: Any,
+    near: Any,
+) -> int:
+    """Columns of a part of a table that may have a partner in ``low`` … ``high``; how many.
+
+    Args:
+        rest: what the two have to add up to, by sample.
+        table: (samples, columns), contiguous: views of some columns would not be.
+        start, end: of the part.
+        totals: for results, int32.
+        near: for the columns found, from the start of the part on.
+    """
+    count = end - start
+    totals[:count] = 0
+    for i in range(table.shape[0]):
+        row, w = table[i, start:end], weights[i]
+        above, below = np.int32(rest[i] - high[i]), np.int32(low[i] - rest[i])
+        for b in range(count):
+            gap = max(np.int32(above - row[b]), np.int32(0))
+            if two_sided:
+                gap = np.int32(max(gap, np.int32(below + row[b])))
+            if cost == COUNT:
+                gap = np.int32(1) if gap > 0 else np.int32(0)
+            elif cost == SQUARE:
+                gap = np.int32(gap * gap)
+            gap = np.int32(gap * w)
+            totals[b] = max(totals[b], gap) if largest else np.int32(totals[b] + gap)
+    found = 0
+    for b in range(count):
+        if totals[b] <= best:
+            near[found] = b
+            found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _apart(
+    rest: Any,
+    lows: Any,
+    highs: Any,
+    a: int,
+    b: int,
+    weights: Any,
+    cost: int,
+    two_sided: bool,
+    largest: bool,
+) -> Any:
+    """A lower bound on the total of a row of class ``a`` with one of class ``b``."""
+    total = np.int64(0)
+    for i in range(rest.size):
+        gap = max(np.int64(0), np.int64(rest[i]) - highs[a, i] - highs[b, i])
+        if two_sided:
+            gap = max(gap, np.int64(lows[a, i]) + lows[b, i] - rest[i])
+        if cost == COUNT:
+            gap = np.int64(min(gap, 1))
+        elif cost == SQUARE:
+            gap = gap * gap
+        total = max(total, gap * weights[i]) if largest else total + gap * weights[i]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _picked(
+    source: Any, sums: Any, start: int, chosen: Any, count: int, table: Any, picked: Any
+) -> None:
+    """The first ``count`` chosen columns of a part of a table, and their sums."""
+    for k in range(count):
+        picked[k] = sums[start + chosen[k]]
+    for i in range(source.shape[0]):
+        for k in range(count):
+            table[i, k] = source[i, start + chosen[k]]
 
 
 @njit(cache=True, nogil=True)
 def best_pairs(
     first: Any,
     tuples: Any,
+    bounds: Any,
     grid: Any,
     shift: Any,
     starts: Any,
     slopes: Any,
     intercepts: Any,
+    rows: Any,
     outer: Any,
+    factors: Any,
     biases: Any,
     target: Any,
     signs: Any,
@@ -108,9 +319,12 @@ def best_pairs(
     Args:
         first: activation vectors of first-layer units, (vectors, samples), int64.
         tuples: the choices, rows of positions in ``first``, int64.
+        bounds: lower bounds on their totals, ascending.
         grid, shift: assignments of a second-layer unit: factor · weight by source, factor · bias.
         starts, slopes, intercepts: the pieces of its activation, the first from −∞.
-        outer: what its activation may be multiplied by, int64.
+        rows, outer: what the unit may add: an assignment, and a position in ``factors``; first
+            those of a factor that is not negative.
+        factors: what its activation may be multiplied by, int64.
         biases: what may be added to the output.
         target: gaps are target − signs · (output).
         signs: ±1 by sample.
@@ -122,78 +336,114 @@ def best_pairs(
         (found, evaluated): found holds total, position of the tuple, assignment and outer value of
         either unit, and the output bias (positions); total −1 if there is none.
     """
-    samples = first.shape[1]
+    samples, entries = first.shape[1], rows.size
     found = np.full(7, -1, np.int64)
     best = np.int64(limit)
     evaluated = np.int64(0)
-    totals = np.empty(grid.shape[0] * outer.size, np.int32)
+    size = 1
+    while size < 2 * entries:
+        size *= 2
+    slots = np.empty(size, np.int32)
+    values = np.empty((grid.shape[0], samples), np.int64)
+    keys = np.empty(grid.shape[0], np.int64)
+    kept = np.empty(entries, np.int64)
+    multiples = factors[outer]
+    lows, highs = np.empty((2, samples), np.int32), np.empty((2, samples), np.int32)
+    goal = np.empty(samples, np.int32)
     rest = np.empty(samples, np.int32)
+    totals = np.empty(entries, np.int32)
+    near_a, near_b = np.empty(entries, np.int64), np.empty(entries, np.int64)
+    table_a = np.empty((samples, entries), np.int32)
+    table_b = np.empty((samples, entries), np.int32)
+    sums_a, sums_b = np.empty(entries, np.int64), np.empty(entries, np.int64)
     for p in range(tuples.shape[0]):
-        values, kept = _activations(first, tuples[p], grid, shift, starts, slopes, intercepts)
-        count = kept.size * outer.size
-        sums = np.empty(count, np.int64)
-        for q in range(kept.size):
-            s = np.int64(0)
-            for i in range(samples):
-                s += signs[i] * values[kept[q], i]
-            for v in range(outer.size):
-                sums[q * outer.size + v] = s * outer[v]
-        order = np.argsort(sums)
+        if bounds[p] > best:
+            break
+        _activations(
+            first, tuples[p], grid, shift, starts, slopes, intercepts, signs, values, keys
+        )
+        count = _different(values, keys, rows, multiples, slots, kept)
+        split = 0
+        while split < count and multiples[kept[split]] >= 0:
+            split += 1
         table = np.empty((samples, count), np.int32)
         ordered = np.empty(count, np.int64)
-        for k in range(count):
-            q, v = divmod(order[k], outer.size)
-            ordered[k] = sums[order[k]]
-            for i in range(samples):
-                table[i, k] = signs[i] * values[kept[q], i] * outer[v]
+        entry = np.empty(count, np.int64)
+        edges = (0, split, count)
+        for k in range(2):
+            start, end = edges[k], edges[k + 1]
+            sums = np.empty(end - start, np.int64)
+            for e in range(start, end):
+                s = np.int64(0)
+                r, v = rows[kept[e]], multiples[kept[e]]
+                for i in range(samples):
+                    s += values[r, i]
+                sums[e - start] = s * v
+            order = _sorted(sums)
+            for q in range(end - start):
+                e = kept[start + order[q]]
+                entry[start + q] = e
+                ordered[start + q] = sums[order[q]]
+                for i in range(samples):
+                    table[i, start + q] = values[rows[e], i] * multiples[e]
+            if end > start:
+                for i in range(samples):
+                    lows[k, i] = table[i, start:end].min()
+                    highs[k, i] = table[i, start:end].max()
         for c in range(biases.size):
-            goal = np.int64(0)
+            aim = np.int64(0)
             for i in range(samples):
-                goal += target[i] - signs[i] * biases[c]
-            reach = window(best, samples, cost, largest)
-            low = high = count
-            for a in range(count):
-                # The sums ascend with a, so both ends of the window go down.
-                s = goal - ordered[a]
-                while low > 0 and ordered[low - 1] >= s - reach:
-                    low -= 1
-                if two_sided:
-                    while high > 0 and ordered[high - 1] > s + reach:
-                        high -= 1
-                start = max(a, low)
-                width = high - start
-                if width <= 0:
+                goal[i] = target[i] - signs[i] * biases[c]
+                aim += goal[i]
+            for pair in range(3):
+                one, other = pair // 2, (pair + 1) // 2  # both of the first class, mixed, second
+                if edges[one] == edges[one + 1] or edges[other] == edges[other + 1]:
                     continue
-                evaluated += width
-                for i in range(samples):
-                    rest[i] = target[i] - signs[i] * biases[c] - table[i, a]
-                for b in range(width):
-                    totals[b] = 0
-                for i in range(samples):
-                    row = table[i, start:high]
-                    r, w = rest[i], weights[i]
-                    if cost == COUNT:
-                        for b in range(width):
-                            lost = w if r > row[b] else np.int32(0)
-                            totals[b] = max(totals[b], lost) if largest else totals[b] + lost
+                if _apart(goal, lows, highs, one, other, weights, cost, two_sided, largest) > best:
+                    continue
+                mine = _near(
+                    goal, table, edges[one], edges[one + 1], lows[other], highs[other], weights,
+                    cost, two_sided, largest, best, totals, near_a,
+                )  # fmt: skip
+                _picked(table, ordered, edges[one], near_a, mine, table_a, sums_a)
+                theirs, theirs_table, theirs_sums = mine, table_a, sums_a
+                if one != other and mine > 0:
+                    theirs = _near(
+                        goal, table, edges[other], edges[other + 1], lows[one], highs[one],
+                        weights, cost, two_sided, largest, best, totals, near_b,
+                    )  # fmt: skip
+                    _picked(table, ordered, edges[other], near_b, theirs, table_b, sums_b)
+                    theirs_table, theirs_sums = table_b, sums_b
+                reach = window(best, samples, cost, largest)
+                low = high = theirs
+                for a in range(mine):
+                    # The sums ascend with a, so both ends of the window go down.
+                    s = aim - sums_a[a]
+                    while low > 0 and theirs_sums[low - 1] >= s - reach:
+                        low -= 1
+                    if two_sided:
+                        while high > 0 and theirs_sums[high - 1] > s + reach:
+                            high -= 1
+                    start = max(a, low) if one == other else low
+                    width = high - start
+                    if width <= 0:
+                        continue
+                    evaluated += width
+                    for i in range(samples):
+                        rest[i] = goal[i] - table_a[i, a]
+                    least = _least(
+                        rest, theirs_table, start, high, weights, cost, two_sided, largest, totals
+                    )
+                    if least > best:
                         continue
                     for b in range(width):
-                        gap = np.int32(r - row[b])
-                        gap = np.int32(abs(gap)) if two_sided else max(gap, np.int32(0))
-                        if cost == SQUARE:
-                            gap = np.int32(gap * gap)
-                        gap = np.int32(gap * w)
-                        totals[b] = max(totals[b], gap) if largest else totals[b] + gap
-                least = totals[0]
-                for b in range(1, width):
-                    least = min(least, totals[b])
-                if least <= best:
-                    for b in range(width):
                         if totals[b] == least:
-                            mine, other = order[a], order[start + b]
+                            e = entry[edges[one] + near_a[a]]
+                            at = near_a[start + b] if one == other else near_b[start + b]
+                            f = entry[edges[other] + at]
                             found[0], found[1] = least, p
-                            found[2], found[3] = kept[mine // outer.size], mine % outer.size
-                            found[4], found[5] = kept[other // outer.size], other % outer.size
+                            found[2], found[3] = rows[e], outer[e]
+                            found[4], found[5] = rows[f], outer[f]
                             found[6] = c
                             break
                     best = np.int64(least) - 1
@@ -201,3 +451,40 @@ def best_pairs(
                         return found, evaluated
                     reach = window(best, samples, cost, largest)
     return found, evaluated
+
+
+@njit(cache=True, nogil=True)
+def _least(
+    rest: Any,
+    table: Any,
+    start: int,
+    end: int,
+    weights: Any,
+    cost: int,
+    two_sided: bool,
+    largest: bool,
+    totals: Any,
+) -> Any:
+    """The least total of gaps ``rest`` − column, of some columns; ``totals`` gets all."""
+    width = end - start
+    for b in range(width):
+        totals[b] = 0
+    for i in range(table.shape[0]):
+        row = table[i, start:end]
+        r, w = rest[i], weights[i]
+        if cost == COUNT:
+            for b in range(width):
+                lost = w if r > row[b] else np.int32(0)
+                totals[b] = max(totals[b], lost) if largest else totals[b] + lost
+            continue
+        for b in range(width):
+            gap = np.int32(r - row[b])
+            gap = np.int32(abs(gap)) if two_sided else max(gap, np.int32(0))
+            if cost == SQUARE:
+                gap = np.int32(gap * gap)
+            gap = np.int32(gap * w)
+            totals[b] = max(totals[b], gap) if largest else totals[b] + gap
+    least = totals[0]
+    for b in range(1, width):
+        least = min(least, totals[b])
+    return least
