@@ -15,6 +15,7 @@ eigenvalues are proved by exact elimination (Sylvester).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +45,9 @@ Floats = NDArray[np.float64]
 _ZERO = mpq(0)
 
 
-def distance_bound(system: FormSystem, relaxation: Relaxation) -> Rational | None:
+def distance_bound(
+    system: FormSystem, relaxation: Relaxation, deadline: float | None
+) -> Rational | None:
     """A lower bound on L for every network, ``None`` where there is none of this kind."""
     loss = relaxation.problem.instance.loss
     if loss.name != "squared" or loss.reduction == "max" or len(system.fixed) != 1:
@@ -73,7 +76,7 @@ def distance_bound(system: FormSystem, relaxation: Relaxation) -> Rational | Non
     gram = _eliminated(seen, weights, len(pairs))
     capacity = system.network.capacity
     chosen = _chosen(best, gram, pairs, [[c[r] for r in rows] for c in g], capacity)
-    if chosen is None:
+    if chosen is None or (deadline is not None and time.monotonic() >= deadline):
         return None
     c = _least_ratio(gram, _norm(chosen, pairs))
     if c is None:

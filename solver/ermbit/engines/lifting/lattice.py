@@ -21,6 +21,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.lifting.hull import reached, taylor
 from ermbit.engines.lifting.linear import Vector
+from ermbit.engines.lifting.program import Undecided, check
 from ermbit_instances.domain import Domain
 from ermbit_instances.network import Entry, Network, Neuron
 from ermbit_instances.rational import Rational
@@ -30,6 +31,9 @@ LISTED = 5_000
 
 GENERATORS, BITS = 3_000, 2_000
 """Products of one neuron, and bits of their numbers, beyond which nothing is said."""
+
+BATCH = 64
+"""Generators that are added to a normal form at a time, if not more are needed for a full one."""
 
 _ZERO, _ONE = mpq(0), mpq(1)
 
@@ -54,12 +58,19 @@ class _Grid:
     step: Rational
 
 
-def is_missed(network: Network, inputs: Sequence[Vector], targets: Sequence[Vector]) -> bool | None:
+def is_missed(
+    network: Network,
+    inputs: Sequence[Vector],
+    targets: Sequence[Vector],
+    deadline: float | None = None,
+) -> bool | None:
     """Whether no parameters on their grids give these outputs; ``None``: nothing can be said.
 
     Args:
+        network: any network.
         inputs: distinct rows.
         targets: by output, on these rows.
+        deadline: after which nothing is said.
     """
     grids = []
     known: dict[int, _Grid | None] = {}
@@ -71,12 +82,13 @@ def is_missed(network: Network, inputs: Sequence[Vector], targets: Sequence[Vect
             return None
         grids.append(grid)
     try:
-        cosets = _Propagation(network, grids, inputs).outputs()
-    except _TooLarge:
+        cosets = _Propagation(network, grids, inputs, deadline).outputs()
+        if cosets is None:
+            return None
+        pairs = zip(cosets, targets, strict=True)
+        return any(not _contains(c, target, deadline) for c, target in pairs)
+    except (_TooLarge, Undecided):
         return None
-    if cosets is None:
-        return None
-    return any(not _contains(c, target) for c, target in zip(cosets, targets, strict=True))
 
 
 def _grid(domain: Domain) -> _Grid | None:
@@ -99,8 +111,15 @@ def _common(values: Sequence[Rational]) -> Rational:
 
 
 class _Propagation:
-    def __init__(self, network: Network, grids: Sequence[_Grid], inputs: Sequence[Vector]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        grids: Sequence[_Grid],
+        inputs: Sequence[Vector],
+        deadline: float | None,
+    ) -> None:
         self.network, self.grids, self.count = network, grids, len(inputs)
+        self.deadline = deadline
         self.known = {
             k: Coset(tuple(row[k] for row in inputs), ()) for k in range(network.input_count)
         }
@@ -184,26 +203,36 @@ class _Propagation:
         distinct = list({g: None for g in generators if any(g)})
         if len(distinct) < 2:
             return tuple(distinct)
-        scale, form = _hermite(distinct)
+        scale, form = _hermite(distinct, self.deadline)
         return tuple(tuple(mpq(v, scale) for v in row) for row in form)
 
 
-def _hermite(vectors: Sequence[Vector]) -> tuple[int, list[list[int]]]:
-    """A common denominator, and the non-zero rows of the Hermite normal form over it."""
+def _hermite(
+    vectors: Sequence[Vector], deadline: float | None
+) -> tuple[int, list[list[int]]]:
+    """A common denominator, and the non-zero rows of the Hermite normal form over it.
+
+    Generators are added a batch at a time, so that the time can be looked at between.
+    """
     scale = lcm(*(int(v.denominator) for g in vectors for v in g))
     rows = [[int(v * scale) for v in g] for g in vectors]
     if any(abs(v).bit_length() > BITS for row in rows for v in row):
         raise _TooLarge
-    table = fmpz_mat(rows).hnf().tolist()
-    return scale, [[int(v) for v in row] for row in table if any(row)]
+    form: list[list[int]] = []
+    size = max(BATCH, len(rows[0]))
+    for start in range(0, len(rows), size):
+        check(deadline)
+        table = fmpz_mat(form + rows[start : start + size]).hnf().tolist()
+        form = [[int(v) for v in row] for row in table if any(row)]
+    return scale, form
 
 
-def _contains(coset: Coset, target: Vector) -> bool:
+def _contains(coset: Coset, target: Vector, deadline: float | None) -> bool:
     """Whether target − constant is in the lattice."""
     rest = [t - p for t, p in zip(target, coset.constant, strict=True)]
     if not coset.generators:
         return not any(rest)
-    scale, form = _hermite(coset.generators)
+    scale, form = _hermite(coset.generators, deadline)
     for row in form:
         pivot = next(k for k, v in enumerate(row) if v)
         quotient = rest[pivot] * scale / row[pivot]

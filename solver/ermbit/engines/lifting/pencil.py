@@ -17,6 +17,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.lifting.forms import Matrix
 from ermbit.engines.lifting.linear import primitive, rational
+from ermbit.engines.lifting.program import check
 from ermbit_instances.algebraic import AlgebraicNumber, algebraic
 from ermbit_instances.integer_polynomials import Coefficients, irreducible_factors
 from ermbit_instances.rational import Rational
@@ -52,10 +53,15 @@ class LowRank:
         return found
 
 
-def low_rank_points(matrix: Matrix, other: Matrix, height: int) -> LowRank | None:
+def low_rank_points(
+    matrix: Matrix, other: Matrix, height: int, deadline: float | None = None
+) -> LowRank | None:
     """All t at which M + t Q has a rank of at most ``height``.
 
     ``None``: all t have, or the minors are too many.
+
+    Raises:
+        Undecided: not in time.
     """
     order, size = height + 1, len(matrix)
     if comb(size, order) ** 2 > MINOR_LIMIT:
@@ -64,6 +70,7 @@ def low_rank_points(matrix: Matrix, other: Matrix, height: int) -> LowRank | Non
     tables = [_flint(matrix, other, t) for t in points]
     common: Any = fmpq_poly([0])
     for rows in combinations(range(size), order):
+        check(deadline)
         for columns in combinations(range(size), order):
             if columns < rows:
                 continue  # the transposed minor

@@ -11,7 +11,8 @@ bounds and both ends are equal. Where the floats fail z3 proposes both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,17 @@ _ZERO = mpq(0)
 
 
 class Undecided(Exception):
-    """A program that could not be solved exactly."""
+    """A program that could not be solved exactly, or not in time."""
+
+
+def check(deadline: float | None) -> None:
+    """Go on only before a deadline in the seconds of :func:`time.monotonic`.
+
+    Raises:
+        Undecided: it is past.
+    """
+    if deadline is not None and time.monotonic() >= deadline:
+        raise Undecided("time limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +87,13 @@ class Optimum:
     value: Rational
 
 
-def least_cost(rows: Sequence[Row]) -> Optimum:
+def least_cost(rows: Sequence[Row], deadline: float | None = None) -> Optimum:
     """The least total cost, which must be finite and bounded below.
 
     Raises:
-        Undecided: neither floats nor z3 found the optimum.
+        Undecided: neither floats nor z3 found the optimum, or not in time.
     """
+    check(deadline)
     width = len(rows[0].coefficients) if rows else 0
     used = independent(list(zip(*(row.coefficients for row in rows), strict=True)))
     if 0 < len(used) < width:
@@ -90,7 +102,7 @@ def least_cost(rows: Sequence[Row]) -> Optimum:
             Row(tuple(row.coefficients[k] for k in used), row.side, row.low, row.high)
             for row in rows
         ]
-        inner = least_cost(fewer)
+        inner = least_cost(fewer, deadline)
         full = [_ZERO] * width
         for k, value in zip(used, inner.point, strict=True):
             full[k] = value
@@ -101,10 +113,12 @@ def least_cost(rows: Sequence[Row]) -> Optimum:
         return _checked(rows, point, multipliers) or _failed()
     found = None
     for guess in _proposals(rows):
+        check(deadline)
         found = _from_basis(rows, *guess)
         if found is not None:
             return found
-    return _by_z3(rows) or _failed()
+    check(deadline)
+    return _by_z3(rows, deadline) or _failed()
 
 
 def _failed() -> Optimum:
@@ -144,14 +158,14 @@ def _checked(rows: Sequence[Row], c: Vector, multipliers: Vector) -> Optimum | N
     return Optimum(c, multipliers, bound) if bound == value else None
 
 
-def _proposals(rows: Sequence[Row]) -> list[tuple[list[int], list[bool]]]:
+def _proposals(rows: Sequence[Row]) -> Iterator[tuple[list[int], list[bool]]]:
     """By floats: an order in which rows enter a basis, and which of the others are at ``high``."""
     numbers = [row.side for row in rows]
     numbers += [v for row in rows for v in (row.low, row.high) if v is not None]
     longest = max(bit_length(v) for v in numbers)
     longest += max(abs(v).bit_length() for row in rows for v in row.coefficients)
     if longest > FLOAT_BITS:
-        return []
+        return
     from scipy.optimize import linprog
 
     matrix = np.array([[float(v) for v in row.coefficients] for row in rows])
@@ -163,7 +177,6 @@ def _proposals(rows: Sequence[Row]) -> list[tuple[list[int], list[bool]]]:
     finite = np.abs(np.concatenate([low, high]))
     scale = max(float(finite[np.isfinite(finite)].max(initial=0.0)), 1e-300)
     low, high = low / scale, high / scale
-    found = []
     for method in ("highs-ds", "highs-ipm"):
         answer = linprog(
             -sides,
@@ -181,8 +194,7 @@ def _proposals(rows: Sequence[Row]) -> list[tuple[list[int], list[bool]]]:
         # Multipliers between their bounds first, then the rows that fit best.
         keys = np.where(inside > INSIDE, -np.minimum(inside, 1e9), residuals + 1.0)
         at_high = (high - x) < (x - low)
-        found.append((np.argsort(keys, kind="stable").tolist(), at_high.tolist()))
-    return found
+        yield np.argsort(keys, kind="stable").tolist(), at_high.tolist()
 
 
 def _from_basis(rows: Sequence[Row], order: list[int], at_high: list[bool]) -> Optimum | None:
@@ -214,7 +226,7 @@ def _from_basis(rows: Sequence[Row], order: list[int], at_high: list[bool]) -> O
     return _checked(rows, c, tuple(multipliers))
 
 
-def _by_z3(rows: Sequence[Row]) -> Optimum | None:
+def _by_z3(rows: Sequence[Row], deadline: float | None = None) -> Optimum | None:
     """Both ends from z3's exact simplex method."""
     import z3
 
@@ -223,7 +235,7 @@ def _by_z3(rows: Sequence[Row]) -> Optimum | None:
 
     width = len(rows[0].coefficients)
     solver = z3.Optimize()
-    solver.set("timeout", Z3_MILLISECONDS)
+    solver.set("timeout", _milliseconds(deadline))
     c = [z3.Real(f"c{k}") for k in range(width)]
     costs = []
     for i, row in enumerate(rows):
@@ -244,7 +256,7 @@ def _by_z3(rows: Sequence[Row]) -> Optimum | None:
     if value is None:
         return None
     dual = z3.SimpleSolver()
-    dual.set("timeout", Z3_MILLISECONDS)
+    dual.set("timeout", _milliseconds(deadline))
     multipliers = [z3.Real(f"m{i}") for i in range(len(rows))]
     for row, m in zip(rows, multipliers, strict=True):
         dual.add(*([] if row.low is None else [m >= real(row.low)]))
@@ -257,6 +269,11 @@ def _by_z3(rows: Sequence[Row]) -> Optimum | None:
     if dual.check() != z3.sat:
         return None
     return _checked(rows, point, tuple(_model_value(dual.model(), m) for m in multipliers))
+
+
+def _milliseconds(deadline: float | None) -> int:
+    left = Z3_MILLISECONDS if deadline is None else int(1000 * (deadline - time.monotonic()))
+    return max(1, min(Z3_MILLISECONDS, left))
 
 
 def _model_value(model: Any, unknown: Any) -> Rational:

@@ -43,8 +43,14 @@ class Reach:
     pencil: tuple[Matrix, Matrix, AlgebraicNumber] | None = None
 
 
-def reach(system: FormSystem, values: Sequence[Vector]) -> Reach:
-    """Whether the network can have these outputs, one vector an output."""
+def reach(
+    system: FormSystem, values: Sequence[Vector], deadline: float | None = None
+) -> Reach:
+    """Whether the network can have these outputs, one vector an output.
+
+    Raises:
+        Undecided: not in time.
+    """
     if len(values) > 1:
         return _several(system, values)
     network = system.network
@@ -60,7 +66,7 @@ def reach(system: FormSystem, values: Sequence[Vector]) -> Reach:
         return Reach("refuted" if _is_blocked(system, matrix, others) else "open")
     direction = squares(others[0])
     if len(direction) != 1:
-        return _on_pencil(system, matrix, others[0])
+        return _on_pencil(system, matrix, others[0], deadline)
     through = line(matrix, direction[0].direction)
     for wanted, t in through.options():
         if network.fits(wanted):
@@ -71,10 +77,12 @@ def reach(system: FormSystem, values: Sequence[Vector]) -> Reach:
     return Reach("refuted")
 
 
-def _on_pencil(system: FormSystem, matrix: Matrix, other: Matrix) -> Reach:
+def _on_pencil(
+    system: FormSystem, matrix: Matrix, other: Matrix, deadline: float | None
+) -> Reach:
     """The same for all M + t Q, where Q is no square: signs of outer weights have to be free."""
     plus, minus, free = system.network.capacity
-    found = low_rank_points(matrix, other, plus + minus + free)
+    found = low_rank_points(matrix, other, plus + minus + free, deadline)
     if found is None:
         return Reach("refuted" if _is_blocked(system, matrix, (other,)) else "open")
     for t in found.rational:

@@ -7,7 +7,7 @@ for ``zero_one``. All ends are exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gmpy2 import mpq
@@ -16,7 +16,7 @@ from ermbit.engines.engine import Budget
 from ermbit.engines.hitting_sets.engine import HittingSearch
 from ermbit.engines.lifting.hull import Hull, network_hulls
 from ermbit.engines.lifting.linear import Vector, primitive
-from ermbit.engines.lifting.program import Row, least_cost, least_squares
+from ermbit.engines.lifting.program import Row, Undecided, check, least_cost, least_squares
 from ermbit.engines.linear_classifier import Classifier, Form
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.samples import Sample, reduction_unit
@@ -137,35 +137,40 @@ def relaxed_steps(relaxation: Relaxation, budget: Budget) -> Iterator[Relaxed]:
     """Ever better ends of the relaxed minimum; a single one except for ``zero_one``.
 
     Raises:
-        Undecided: a linear program could not be solved exactly.
+        Undecided: a linear program could not be solved exactly, or not in time.
     """
     if relaxation.problem.instance.loss.name == "zero_one":
         yield from _classified(relaxation, budget)
     else:
-        yield relaxed_minimum(relaxation)
+        yield relaxed_minimum(relaxation, budget.deadline)
 
 
-def relaxed_minimum(relaxation: Relaxation) -> Relaxed:
-    """The relaxed minimum for all losses but ``zero_one``."""
+def relaxed_minimum(relaxation: Relaxation, deadline: float | None = None) -> Relaxed:
+    """The relaxed minimum for all losses but ``zero_one``.
+
+    Raises:
+        Undecided: a linear program could not be solved exactly, or not in time.
+    """
     loss = relaxation.problem.instance.loss
     if loss.name == "squared":
         if loss.reduction == "max":
-            return _largest_square(relaxation)
+            return _largest_square(relaxation, deadline)
         weights = [mpq(s.weight) for s in relaxation.samples]
-        return _squares(relaxation, [weights] * len(relaxation.hulls), lambda total: total)
+        return _squares(relaxation, [weights] * len(relaxation.hulls), deadline)
     if loss.name == "absolute" and loss.reduction != "max":
-        return _absolute(relaxation)
-    return _coupled(relaxation, is_absolute=loss.name == "absolute")
+        return _absolute(relaxation, deadline)
+    return _coupled(relaxation, deadline, is_absolute=loss.name == "absolute")
 
 
 def _squares(
     relaxation: Relaxation,
     weights: Sequence[Sequence[Rational]],
-    bound: Callable[[Rational], Rational],
+    deadline: float | None,
 ) -> Relaxed:
-    """Least squares, output by output; ``bound`` makes a bound on totals of the least sum."""
+    """Least squares, output by output."""
     amounts, total = [], _ZERO
     for o, (hull, w) in enumerate(zip(relaxation.hulls, weights, strict=True)):
+        check(deadline)
         used = [k for k, v in enumerate(w) if v > 0]
         sides = [relaxation.samples[k].y[o] - hull.constant[relaxation.rows[k]] for k in used]
         columns = [tuple(c[relaxation.rows[k]] for k in used) for c in hull.columns]
@@ -173,18 +178,17 @@ def _squares(
         amounts.append(c)
         total += value
     values = relaxation.values(amounts)
-    lower = bound(total) / relaxation.unit
-    return Relaxed(lower, values, relaxation.loss(values))
+    return Relaxed(total / relaxation.unit, values, relaxation.loss(values))
 
 
-def _largest_square(relaxation: Relaxation) -> Relaxed:
+def _largest_square(relaxation: Relaxation, deadline: float | None) -> Relaxed:
     """Enclosed by reweighting (Lawson 1961): Σ μ ŵ e² ≤ max ŵ e² for Σ μ = 1, μ > 0.
 
     With one output and equal weights it is the square of the largest absolute error.
     """
     heavy = [mpq(s.weight) for s in relaxation.samples]
     if len(relaxation.hulls) == 1 and len(set(heavy)) == 1:
-        values = _coupled(relaxation, is_absolute=True).values
+        values = _coupled(relaxation, deadline, is_absolute=True).values
         loss = relaxation.loss(values)
         return Relaxed(loss, values, loss)
     shares = [_ONE / len(heavy)] * len(heavy)
@@ -192,7 +196,10 @@ def _largest_square(relaxation: Relaxation) -> Relaxed:
     lower = _ZERO
     for _ in range(REWEIGHTINGS):
         weights = [m * w for m, w in zip(shares, heavy, strict=True)]
-        found = _squares(relaxation, [weights] * len(relaxation.hulls), lambda total: total)
+        try:
+            found = _squares(relaxation, [weights] * len(relaxation.hulls), deadline)
+        except Undecided:
+            break  # no time left: the ends so far
         lower = max(lower, found.lower)
         if best is None or found.loss < best.loss:
             best = found
@@ -208,11 +215,12 @@ def _largest_square(relaxation: Relaxation) -> Relaxed:
         ]
         whole = [max(1, round(v / sum(raised) * 2**30)) for v in raised]
         shares = [mpq(v, sum(whole)) for v in whole]
-    assert best is not None
+    if best is None:
+        raise Undecided("time limit")
     return Relaxed(min(lower, best.loss), best.values, best.loss)
 
 
-def _absolute(relaxation: Relaxation) -> Relaxed:
+def _absolute(relaxation: Relaxation, deadline: float | None) -> Relaxed:
     """One linear program an output."""
     amounts, total = [], _ZERO
     for o, hull in enumerate(relaxation.hulls):
@@ -225,14 +233,16 @@ def _absolute(relaxation: Relaxation) -> Relaxed:
             )
             for s, i in zip(relaxation.samples, relaxation.rows, strict=True)
         ]
-        optimum = least_cost(rows)
+        optimum = least_cost(rows, deadline)
         amounts.append(optimum.point)
         total += optimum.value
     values = relaxation.values(amounts)
     return Relaxed(total / relaxation.unit, values, relaxation.loss(values))
 
 
-def _coupled(relaxation: Relaxation, *, is_absolute: bool) -> Relaxed:
+def _coupled(
+    relaxation: Relaxation, deadline: float | None, *, is_absolute: bool
+) -> Relaxed:
     """One linear program for ``hinge`` and for the largest loss.
 
     Unknowns: the amounts of all outputs, then one bound a sample (or a sample and output), and
@@ -308,7 +318,7 @@ def _coupled(relaxation: Relaxation, *, is_absolute: bool) -> Relaxed:
             add({**parts, last: 1}, _ZERO, 0, None)
     if is_max:
         add({last: -1}, _ZERO, 1, 1)
-    optimum = least_cost(rows)
+    optimum = least_cost(rows, deadline)
     amounts = [
         optimum.point[start : start + hull.rank]
         for start, hull in zip(starts, relaxation.hulls, strict=True)

@@ -30,7 +30,7 @@ from ermbit_instances.certificate import Value
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
-FIRST_CELLS, LAST_CELLS = 200, 600
+FIRST_CELLS, LAST_CELLS = 200, 300
 """Cells of directions before the numerical search, and of a lower bound in minimising."""
 
 DOUBLINGS = 400
@@ -92,6 +92,8 @@ class Run:
             if is_only and reached.status in ("approached", "refuted"):
                 reason = "the only outputs that are so good need more squares than there are units"
                 return Outcome("unsat", reason=reason, statistics=self._statistics())
+        if self._offer(self._least_values(), threshold):
+            return self._sat()
         is_tight = self.lower == threshold
         if is_tight and self._searched(threshold):
             return self._sat()
@@ -131,6 +133,7 @@ class Run:
             if self._is_unique(relaxed) and self._is_real:
                 reason = "approached by ever larger weights, and not attained"
                 return Outcome("infimum", self.best, self.lower, reason, self._statistics())
+        self._offer(self._least_values(), self.lower)
         for bound in self._stronger():
             self._raise(bound)
         is_done = self._searched(None) or self._directed(None, None)
@@ -170,7 +173,7 @@ class Run:
             tuple(relaxation.samples[s].y[o] for s in order) for o in range(len(relaxation.hulls))
         ]
         network = self.problem.instance.network
-        return is_missed(network, relaxation.inputs, targets) is True
+        return is_missed(network, relaxation.inputs, targets, self.budget.deadline) is True
 
     def _is_unique(self, relaxed: Relaxed) -> bool:
         """Whether no other outputs in the hulls are as good."""
@@ -183,7 +186,10 @@ class Run:
 
     def _reached(self, relaxed: Relaxed) -> Reach | Outputs | None:
         if self.prepared.forms is not None:
-            return reach(self.prepared.forms, relaxed.values)
+            try:
+                return reach(self.prepared.forms, relaxed.values, self.budget.deadline)
+            except Undecided:
+                return None
         if self.prepared.linked is not None:
             return self.prepared.linked.reach(relaxed.values[0])
         return None
@@ -241,10 +247,9 @@ class Run:
         if isinstance(network, str) or self.budget.expired:
             return
         system = form_system(network, relaxation.inputs)
-        for bound in (
-            distance_bound(system, relaxation),
-            one_sign_bound(system, relaxation, self.budget.deadline),
-        ):
+        deadline = self.budget.deadline
+        for find in (distance_bound, one_sign_bound):
+            bound = None if self.budget.expired else find(system, relaxation, deadline)
             if bound is not None:
                 yield bound
 
@@ -328,6 +333,18 @@ class Run:
             if self._offer(theta, self.lower if threshold is None else threshold):
                 return True
         return False
+
+    def _least_values(self) -> tuple[Value, ...]:
+        """θ of values near 0: as good as any where the sign of every output is wrong."""
+        found: list[Value] = []
+        for parameter in self.problem.instance.network.parameters:
+            value = mpq(0)
+            if value not in parameter.domain:
+                above = parameter.domain.above(value)
+                below = parameter.domain.below(value)
+                value = next((v for v in (above, below) if v is not None), value)
+            found.append(value)
+        return tuple(found)
 
     def _offer(self, theta: tuple[Value, ...], limit: Rational) -> bool:
         """Keep θ if it is admissible and better; whether its loss is at most the limit."""

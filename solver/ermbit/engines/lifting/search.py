@@ -61,6 +61,10 @@ HOPELESS = 1e-8
 Floats: TypeAlias = NDArray[np.float64]
 
 
+class _Late(Exception):
+    """The end of the time, within a start."""
+
+
 class Family(Protocol):
     """Inner weights as vectors, and what they make of the outputs."""
 
@@ -303,6 +307,8 @@ def _found(
     rows = np.array(relaxation.rows)
 
     def residuals(inner: Floats) -> Floats:
+        if time.monotonic() >= end:
+            raise _Late
         parts = []
         for (fixed, columns), goal in zip(family.columns(inner), goals, strict=True):
             wanted = (goal - fixed[rows]) * weights
@@ -325,6 +331,8 @@ def _found(
                 best = least_squares(residuals, first, max_nfev=EVALUATIONS)
             except (ValueError, np.linalg.LinAlgError):
                 continue
+            except _Late:
+                return
             if _is_hopeless(relaxation, float(best.cost), heaviest, limit()):
                 continue
             first = best.x
