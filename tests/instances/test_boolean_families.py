@@ -139,6 +139,8 @@ def tables(n: int) -> list[str]:
 def test_all_functions_of_two_bits(activation: str, loss: str) -> None:
     seen = Counter[str]()
     for table, hidden in product(tables(2), (0, 1, 2)):
+        if hidden == 2 and table[0] == "1" and activation != "relu":
+            continue  # complements of other tables
         generated = generate(
             "boolean_function", table=table, hidden=hidden, activation=activation, loss=loss,
             domain="ternary",

@@ -75,7 +75,7 @@ def test_all_small_sources_in_the_smallest_domain(form: Form) -> None:
 
 @pytest.mark.parametrize("form", ["plain", "bias"])
 def test_all_small_sources_over_the_reals(form: Form) -> None:
-    for source, colors in list(sources(4))[:: 1 if form == "plain" else 2]:
+    for source, colors in list(sources(4))[form == "bias" :: 2]:
         check_answer(source, colors, form, "real", "cells")
     for source in [*graphs(5)[1::6], *triple_systems()[-34::6]]:
         check_answer(source, 2, form, "real", "cells")
@@ -96,7 +96,7 @@ def test_one_colour_allows_no_edge(form: Form) -> None:
 
 
 def test_free_outputs_in_integers() -> None:
-    for source, colors in sources(4):
+    for source, colors in list(sources(4))[::2]:
         check_answer(source, colors, "free", smallest(source, colors, "free"), "sat")
 
 
