@@ -197,6 +197,16 @@ def test_spelling_of_values_does_not_matter() -> None:
     assert generate("parity", threshold="0.5") == generate("parity", threshold=Fraction(1, 2))
 
 
+def test_few_are_a_uniform_sample() -> None:
+    rng = Rng("few")
+    assert rng.few("abc", 0) == [] and rng.few("abc", 3) == ["a", "b", "c"]
+    counts = Counter(tuple(rng.few(range(5), 2)) for _ in range(4000))
+    assert len(counts) == 10 and all(a < b for a, b in counts)
+    assert all(320 < count < 480 for count in counts.values())
+    with pytest.raises(ValueError):
+        rng.few("abc", 4)
+
+
 def test_seeds_and_parameters_change_the_stream() -> None:
     data = {
         json.dumps(generate("teacher", seed, domain=domain).document["data"])

@@ -74,3 +74,16 @@ class Rng:
             raise ValueError(f"cannot sample {count} of {len(items)}")
         positions = sorted(self.shuffle(range(len(items)))[:count])
         return [items[position] for position in positions]
+
+    def few(self, items: Sequence[T], count: int) -> list[T]:
+        """As :meth:`sample`, by ``count`` draws whatever ``len(items)``: another use of the stream.
+
+        Floyd's method (Bentley & Floyd, "A sample of brilliance", CACM 1987).
+        """
+        if not 0 <= count <= len(items):
+            raise ValueError(f"cannot sample {count} of {len(items)}")
+        chosen: set[int] = set()
+        for last in range(len(items) - count, len(items)):
+            position = self.integers(0, last)
+            chosen.add(last if position in chosen else position)
+        return [items[position] for position in sorted(chosen)]

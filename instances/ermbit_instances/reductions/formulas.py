@@ -192,7 +192,7 @@ def random_clauses(
         raise UsageError(f"formula: clauses of {width} distinct variables out of {variables}")
     clauses: list[tuple[int, ...]] = []
     while len(clauses) < count:
-        chosen = rng.sample(range(1, variables + 1), width)
+        chosen = rng.few(range(1, variables + 1), width)
         clause = tuple(v if rng.integers(0, 1) else -v for v in chosen)
         if hidden is None or Clauses.clause_holds(clause, hidden):
             clauses.append(clause)
@@ -216,7 +216,7 @@ def planted_triples(rng: Rng, variables: int, count: int) -> tuple[Hypergraph, A
         false = [v for v in range(variables) if not hidden[v]]
         if true and len(false) >= 2:
             break
-    triples = [(rng.choice(true), *rng.sample(false, 2)) for _ in range(count)]
+    triples = [(rng.choice(true), *rng.few(false, 2)) for _ in range(count)]
     return Hypergraph(variables, tuple(triples)), hidden
 
 

@@ -111,7 +111,7 @@ def planted(rng: Rng, cliques: int, size: int, extra: int) -> tuple[Hypergraph, 
     for clique in range(cliques):
         edges += [(clique * size + u, clique * size + v) for u, v in complete(size).edges]
     for _ in range(extra):
-        u, v = rng.sample(range(n), 2)
+        u, v = rng.few(range(n), 2)
         if u % size or v % size:
             edges.append((u, v))
     named = tuple((names[u], names[v]) for u, v in edges)
