@@ -321,6 +321,30 @@ def test_signs_without_equations() -> None:
     assert answer(fit(step, ALL_REAL, [([1], 1), ([2], 1)])).status == "unsat"
 
 
+@pytest.mark.parametrize(
+    "top, bits, status",
+    [("3/2", None, "sat"), ("7/5", None, "unsat"), ("3/2", 2, "sat"), ("3/2", 1, "unsat")],
+)
+def test_signs_beside_an_irrational_weight(top: str, bits: int | None, status: str) -> None:
+    """p = √2 ≤ w ≤ top, with w real or of a few bits."""
+    neurons = [
+        neuron("h", "square", {"x0": param("p")}),
+        neuron("positive", "step", {"x0": param("p")}),
+        neuron("above", "step", {"x0": {"param": "p", "scale": -1}, "x1": param("w")}),
+        neuron("below", "step", {"x1": {"param": "w", "scale": -1}}, top),
+    ]
+    weights: Document = {"domain": "real"}
+    if bits is not None:
+        weights["parameters"] = {"w": {"domain": "rational", "bits": bits}}
+    document = fit(neurons, weights, [([1, 1], 0)])
+    document["network"]["outputs"] = [n["id"] for n in neurons]
+    document["data"]["y"] = [[2, 1, 1, 1]]
+    found = answer(document)
+    assert found.status == status
+    if found.values is not None:
+        assert found.values[0] == algebraic([-2, 0, 1], mpq(1), mpq(2))
+
+
 def test_contradictions_and_degenerate_data() -> None:
     line = [neuron("f", "identity", {"x0": param("w")}, param("b"))]
     assert answer(fit(line, ALL_REAL, [([1], 1), ([1], 2)])).status == "unsat"
@@ -410,11 +434,11 @@ def test_every_sign_pattern_of_a_domain_is_found(
         total = sum(c * value**k for k, c in sparse.items())
         return int(total > 0) - int(total < 0)
 
-    found = list(candidates([sparse], domain))
+    found = list(candidates(real_roots(sparse), domain))
     assert all(v in domain for v in found)
     rational = [v for v in found if isinstance(v, mpq)]
     assert {pattern(v) for v in domain.values()} == {pattern(v) for v in rational}
-    everywhere = [v for v in candidates([sparse], REAL) if isinstance(v, mpq)]
+    everywhere = [v for v in candidates(real_roots(sparse), REAL) if isinstance(v, mpq)]
     assert {pattern(v) for v in everywhere} >= {pattern(v) for v in rational} - {0}
 
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from gmpy2 import mpq
 
 from ermbit.engines.elimination.arithmetic import RealArithmetic
-from ermbit.engines.elimination.field_roots import value_at
+from ermbit.engines.elimination.field_roots import roots_over, value_at
 from ermbit.engines.elimination.ideal import consequences
 from ermbit.engines.elimination.line import candidates
 from ermbit.engines.elimination.residues import obstruction
 from ermbit.engines.elimination.ring import TooLargeError, univariate, unknowns
+from ermbit.engines.elimination.roots import real_roots
 from ermbit.engines.elimination.system import Solver, System
 from ermbit.engines.engine import Budget
 from ermbit_instances.algebraic import AlgebraicLimitError, AlgebraicNumber
@@ -148,20 +149,25 @@ class Closing:
         return tuple(sorted(bound - {step.number for step in system.solved}))
 
     def _is_line(self, system: System, number: int) -> bool:
-        """Whether all that is left are signs of polynomials over Q in one unknown."""
+        """Whether all that is left are signs of polynomials in one open unknown."""
         for step in system.solved:
             if step.number not in self.solver.real and not (
                 step.above.is_constant() and step.below.is_constant()
             ):
                 return False
         polynomials = [*(p for p, _ in system.conditions), *system.nonzero]
-        return all(unknowns(p) in ((), (number,)) for p in polynomials)
+        return all(system.open_unknowns(p) in ((), (number,)) for p in polynomials)
 
     def _line(self, system: System, number: int) -> tuple[Value, ...] | None:
         polynomials = [*(p for p, _ in system.conditions), *system.nonzero]
-        lines = [univariate(p, number) for p in polynomials if unknowns(p)]
+        roots: list[Value] = []
+        for polynomial in polynomials:
+            if unknowns(polynomial) == (number,):
+                roots += real_roots(univariate(polynomial, number))
+            elif number in unknowns(polynomial):
+                roots += roots_over(polynomial, number, system.roots) or ()
         before = self.solver.ledger.counts.total()
-        for value in candidates(lines, self.solver.domains[number]):
+        for value in candidates(roots, self.solver.domains[number]):
             values = self._try(system, number, value)
             if values is not None:
                 return values

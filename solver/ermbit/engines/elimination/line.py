@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from gmpy2 import mpq
 
-from ermbit.engines.elimination.roots import real_roots
 from ermbit_instances.certificate import Value
 from ermbit_instances.domain import Domain
 from ermbit_instances.rational import Rational, ceil, floor, simplest_between
 
 
-def candidates(polynomials: Sequence[dict[int, Rational]], domain: Domain) -> Iterator[Value]:
+def candidates(roots: Iterable[Value], domain: Domain) -> Iterator[Value]:
     """Values of the domain such that every sign pattern that one of its members has occurs.
 
-    The real roots of the polynomials cut the line into points and open intervals on which all signs
-    are constant: a member of each is enough.
-
-    Args:
-        polynomials: coefficients by power, none of them constant.
-        domain: of the parameter.
+    The real roots of some polynomials cut the line into points and open intervals on which all of
+    them have constant signs: a member of each is enough.
     """
-    roots = sorted({r for p in polynomials for r in real_roots(p)})
+    roots = sorted(set(roots))
     if domain.size is None:
         yield from _between(roots)
         return
