@@ -1,5 +1,6 @@
 """Two hidden layers over finite domains, the second of two units.
 
-``engine``  what it is complete for; first layers one by one
-``kernel``  compiled loops (Numba) over pairs of second units
+``engine``    what it is complete for; first layers one by one
+``prefixes``  first layers in the order of lower bounds
+``kernel``    compiled loops (Numba): bounds of first layers, pairs of second units
 """

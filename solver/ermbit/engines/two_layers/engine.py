@@ -1,10 +1,10 @@
 """Two hidden layers over finite domains: every first layer, and for each the best second layer.
 
 Later layers see of the first one its activations on the data only, and these are few different
-vectors (docs/theory.md E1, E6). For every choice of them, up to the order of interchangeable units,
-the two units of the second layer are rows of one table, and compiled loops
-(:mod:`~ermbit.engines.two_layers.kernel`) find the best pair. What is reported has been recomputed
-by the plain integer evaluation.
+vectors (docs/theory.md E1, E6). For every choice of them, up to the order of interchangeable units
+and in the order of lower bounds (:mod:`~ermbit.engines.two_layers.prefixes`), the two units of the
+second layer are rows of one table, and compiled loops (:mod:`~ermbit.engines.two_layers.kernel`)
+find the best pair. What is reported has been recomputed by the plain integer evaluation.
 """
 
 from __future__ import annotations
@@ -99,8 +99,9 @@ class TwoLayersEngine(Engine):
         if work > WORK_LIMIT:
             return Capability(False, False, f"about 10^{log10(work):.0f} pairs are too many")
         samples = len(prepared.form.inputs)
-        # Measured: half of the rows differ, and a window has some per cent of them.
-        seconds = 3.0 + layers * (2e-8 * rows * samples + rows**2 * biases * samples * 2e-12)
+        # Measured: half of the rows differ, and windows have a per cent of the pairs of them.
+        each = 2e-8 + biases * samples * (5e-10 + rows * 1e-12)
+        seconds = 3.0 + layers * rows * each
         reason = f"about {layers} first layers, {rows} rows of a second unit"
         return Capability(True, True, reason, log10(seconds))
 
