@@ -10,11 +10,12 @@ belongs to nonlinear real arithmetic (``products=True``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gmpy2 import mpq
 
+from ermbit_encodings.mixed.breaking import break_flips, break_interchanges
 from ermbit_encodings.mixed.forward import Forward, Gain
 from ermbit_encodings.mixed.normalisation import homogenised_neurons
 from ermbit_encodings.mixed.objective import LossEncoder, Objective
@@ -25,14 +26,17 @@ from ermbit_encodings.mixed.parameters import (
     RealParameter,
     Unknown,
     declare,
-    expression,
 )
-from ermbit_encodings.mixed.program import MixedProgram, degree, subtract
+from ermbit_encodings.mixed.program import MixedProgram, degree
 from ermbit_encodings.mixed.signals import Interval
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.samples import weighted_budget
+from ermbit_instances.algebraic import AlgebraicLimitError
 from ermbit_instances.certificate import Value
 from ermbit_instances.rational import Rational
+
+RESCALED_DEGREE = 8
+"""Largest degree of an irrational factor that is taken out of the inner parameters of a power."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class MixedEncoding:
         def size(node: int) -> Value:
             """The positive factor by which the neuron is multiplied."""
             gain = self.gains.get(node)
-            if gain is None:
+            if gain is None or gain.rule.power > 1:
                 return mpq(1)
             if node not in sizes:
                 sizes[node] = (
@@ -113,8 +117,9 @@ class MixedEncoding:
                     values.append(mpq(0))
                     continue
                 ratio = size(gain.rule.node) / size(gain.rule.child)
-                sign = 1 if holds(gain.positive) else -1
-                values.append(ratio * sign / gain.rule.factor)
+                if not holds(gain.positive):
+                    ratio = -ratio
+                values.append(ratio / gain.rule.factor)
             elif isinstance(unknown, RealParameter):
                 value = reals[unknown.unknown]
                 values.append(value / size(owner[number]) if number in owner else value)
@@ -132,7 +137,31 @@ class MixedEncoding:
                 assert isinstance(unknown, BinaryParameter)
                 pairs = zip(unknown.bits, unknown.steps, strict=True)
                 values.append(sum((step for bit, step in pairs if holds(bit)), unknown.low))
+        for gain in self.gains.values():
+            if gain.rule.power > 1:
+                self._rescale(gain, values)
         return tuple(values)
+
+    def _rescale(self, gain: Gain, values: list[Value]) -> None:
+        """Take an irrational factor out of the inner parameters of a power, in place.
+
+        v = ±1 makes √2·(1, 3) of 2·(x + 3)²; c·u and v stand for the same neuron as u and v·c^k.
+        """
+        network = self.problem.instance.network
+        neuron = network.neurons[gain.rule.node - network.input_count]
+        inner = {e.parameter for e in neuron.entries() if e.parameter is not None}
+        factor = next((values[p] for p in sorted(inner) if values[p] != 0), mpq(0))
+        if isinstance(factor, mpq) or factor.degree > RESCALED_DEGREE:
+            return
+        try:
+            scaled = {p: values[p] / factor for p in inner}
+            outer = values[gain.rule.weight] * factor**gain.rule.power
+        except AlgebraicLimitError:
+            return
+        if all(isinstance(v, mpq) for v in scaled.values()):
+            values[gain.rule.weight] = outer
+            for p, v in scaled.items():
+                values[p] = v
 
 
 def encode_mixed(
@@ -141,6 +170,10 @@ def encode_mixed(
     products: bool = False,
     exact_fit: bool = False,
     homogenise: bool = True,
+    powers: bool = True,
+    symmetries: bool = True,
+    signs: Mapping[int, bool] | None = None,
+    rows: Sequence[int] | None = None,
 ) -> MixedEncoding:
     """Encode an instance.
 
@@ -151,6 +184,11 @@ def encode_mixed(
             budget of zero).
         homogenise: normalise real outer weights away; not for relaxations whose solutions are
             to be refined to members of finite domains.
+        powers: normalise pure powers too, where products are allowed.
+        symmetries: keep only representatives of interchanges and flips.
+        signs: the signs of outer weights that are normalised to ±1, by node, positive ones first
+            in every class of interchangeable neurons: one pattern of those that are possible.
+        rows: positions of the samples to be encoded, all without it. A sum is then a partial one.
 
     Raises:
         NotLinearError: a product of unknowns in a linear program, or a domain too large.
@@ -158,7 +196,8 @@ def encode_mixed(
     network = problem.instance.network
     program = MixedProgram()
     real = frozenset(p.index for p in network.parameters if p.domain.size is None)
-    rules = homogenised_neurons(network, real) if homogenise else {}
+    powers = powers and products
+    rules = homogenised_neurons(network, real, powers=powers) if homogenise else {}
     outer = {rule.weight: node for node, rule in rules.items()}
     parameters: list[Unknown] = []
     for parameter in network.parameters:
@@ -174,8 +213,14 @@ def encode_mixed(
             unknown, zero = program.real(), program.boolean()
             program.less({}, {(unknown,): mpq(1)})
             program.clause(-zero, positive)
+        if rule.is_odd:
+            program.clause(positive)
+        elif signs is not None and node in signs:
+            program.clause(positive if signs[node] else -positive)
         gains[node] = Gain(rule, unknown, positive, zero)
-    _break_symmetries(problem, program, parameters, outer)
+    if symmetries:
+        break_interchanges(problem, program, parameters, outer, signs or {})
+        break_flips(problem, program, parameters, outer)
     forward = Forward(program, network, parameters, gains, products)
     loss = problem.instance.loss
     form = problem.integer
@@ -184,7 +229,8 @@ def encode_mixed(
         program, loss, objective, products, None if form is None else form.scale, exact_fit
     )
     cache = {}
-    for i, sample in enumerate(problem.samples.rows):
+    for i in range(len(problem.samples.rows)) if rows is None else rows:
+        sample = problem.samples.rows[i]
         if sample.x not in cache:
             bounds = None if form is None else _bounds(problem, i)
             cache[sample.x] = forward.outputs(sample.x, bounds)
@@ -201,24 +247,3 @@ def _bounds(problem: Problem, sample: int) -> list[Interval]:
             form.neurons, problem.ranges[sample].pre_activation, strict=True
         )
     ]
-
-
-def _break_symmetries(
-    problem: Problem, program: MixedProgram, parameters: list[Unknown], outer: dict[int, int]
-) -> None:
-    """Lexicographic order of interchangeable neurons, in the one order of all parameters.
-
-    Homogenised neurons are compared by their multiplied parameters: normalisation commutes with
-    the interchange. The comparison stops before an outer weight that was normalised away; any
-    prefix of a lexicographic constraint is sound (docs/theory.md B3, B6).
-    """
-    for symmetry in problem.symmetries:
-        guard: tuple[int, ...] = ()
-        for a, b in symmetry.permutation:
-            if a in outer or b in outer:
-                break
-            gap = subtract(expression(parameters[a]), expression(parameters[b]))
-            program.require(gap, "<=", guard)
-            equal = program.boolean()
-            program.require(gap, "<", (*guard, -equal))
-            guard = (equal,)

@@ -40,7 +40,8 @@ class Gain:
 
     Attributes:
         rule: which neuron, which edge.
-        unknown: the real unknown G > 0, or ``None`` in the cone case (G is the child's own gain).
+        unknown: the real unknown G > 0, or ``None`` in the cone case (G is the child's own gain;
+            1 for powers).
         positive: literal: the outer weight times its factor is positive, else negative.
         zero: literal: the outer weight is zero; ``None`` in the cone case.
     """
@@ -73,7 +74,7 @@ class Forward:
     def unit(self, node: int) -> Polynomial:
         """The factor by which a neuron is multiplied: 1, or its gain."""
         gain = self.gains.get(node)
-        if gain is None:
+        if gain is None or gain.rule.power > 1:
             return constant(mpq(1))
         return self.unit(gain.rule.child) if gain.unknown is None else variable(gain.unknown)
 
@@ -169,6 +170,8 @@ class Forward:
         return self._times(entry, self._product(unit, signal), False)
 
     def _signed(self, gain: Gain, term: Polynomial) -> Polynomial:
+        if gain.rule.is_odd:
+            return term
         program = self.program
         term = program.name(term)
         result = variable(program.real())

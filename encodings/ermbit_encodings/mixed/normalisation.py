@@ -9,6 +9,10 @@ contributes ±(s_k (U·x + B) + c_k G): linear in the new unknowns (docs/theory.
 If φ is positively homogeneous and every inner entry is an own real or zero, the admissible (u, b)
 form a cone and |s·v| = 1 is no restriction (B1): no unknown G, and the case v = 0 is u = 0.
 Otherwise G > 0 is an unknown and v = 0 is a case of its own.
+
+A pure power φ(t) = c t^k, k ≥ 2, whose inner entries are all own reals or zero, is normalised
+likewise: v φ(u·x) = ± φ(|v|^{1/k} u·x). Here the child's gain goes into v and not into u, so that
+the neuron itself has factor 1. If k is odd, or φ is linear, v = 1 alone suffices.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ermbit_instances.activation import Activation
 from ermbit_instances.network import Network, Neuron
 from ermbit_instances.rational import Rational
 
@@ -30,6 +35,8 @@ class Homogenised:
         weight: the parameter v of the edge to the child.
         factor: s of that edge entry.
         is_cone: |s·v| = 1 is no restriction.
+        power: k of a pure power c·t^k, 1 for piecewise linear activations and maxima.
+        is_odd: φ(−t) = −φ(t) in the cone case: the sign of v is no restriction either.
     """
 
     node: int
@@ -37,14 +44,19 @@ class Homogenised:
     weight: int
     factor: Rational
     is_cone: bool
+    power: int = 1
+    is_odd: bool = False
 
 
-def homogenised_neurons(network: Network, real: frozenset[int]) -> dict[int, Homogenised]:
+def homogenised_neurons(
+    network: Network, real: frozenset[int], *, powers: bool = False
+) -> dict[int, Homogenised]:
     """The neurons to which the rule applies, by node number.
 
     Args:
         network: the network.
         real: parameters whose domain is ``real``.
+        powers: normalise pure powers as well.
     """
     uses = _uses(network)
     fixed = fixed_nodes(network)
@@ -62,7 +74,8 @@ def homogenised_neurons(network: Network, real: frozenset[int]) -> dict[int, Hom
         if entry.parameter is None or entry.parameter not in real or uses[entry.parameter] != 1:
             continue
         activation = neuron.activation
-        if child.activation.kind == "max" or activation.kind == "polynomial":
+        power = pure_power(activation)
+        if child.activation.kind == "max" or (power is None or (power > 1 and not powers)):
             continue
         if activation.is_piecewise_constant:
             continue  # its output takes constant values: products are conditional terms anyway
@@ -72,14 +85,34 @@ def homogenised_neurons(network: Network, real: frozenset[int]) -> dict[int, Hom
         own = {e.parameter for e in inner}
         if any(p is not None and uses[p] != _count(neuron, p) for p in own):
             continue
-        is_cone = activation.is_homogeneous and all(
+        is_cone = (power > 1 or activation.is_homogeneous) and all(
             (e.parameter in own) if e.parameter is not None else e.value == 0
             for e in neuron.entries()
         )
+        if power > 1 and not is_cone:
+            continue
+        is_odd = is_cone and (power % 2 == 1 if power > 1 else activation.is_affine)
         result[neuron.node] = Homogenised(
-            neuron.node, child.node, entry.parameter, entry.scale, is_cone
+            neuron.node, child.node, entry.parameter, entry.scale, is_cone, power, is_odd
         )
     return result
+
+
+def pure_power(activation: Activation) -> int | None:
+    """k if φ(t) = c t^k with k ≥ 2, 1 if φ is no polynomial, ``None`` for other polynomials."""
+    if activation.kind != "polynomial":
+        return 1
+    return None if any(activation.coefficients[:-1]) else activation.degree
+
+
+def is_even(activation: Activation) -> bool:
+    """φ(−t) = φ(t), for polynomials and for two lines that meet at 0."""
+    if activation.kind == "polynomial":
+        return not any(activation.coefficients[1::2])
+    if activation.kind == "max" or len(activation.breakpoints) != 1 or activation.breakpoints[0]:
+        return False
+    left, right = activation.slopes
+    return bool(left == -right and activation.intercepts[0] == activation.intercepts[1])
 
 
 def fixed_nodes(network: Network) -> frozenset[int]:

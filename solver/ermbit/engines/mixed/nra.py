@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ermbit.engines.choice_bits import choice_cost
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.mixed.attempts import decide_in_turns
 from ermbit.engines.mixed.descent import Descent
 from ermbit.engines.mixed.rounding import rational_nearby
 from ermbit.engines.mixed.search import MixedSolver, search
@@ -59,9 +60,13 @@ class NraEngine(Engine):
             )
         except NotLinearError as error:
             return Outcome("unknown", reason=str(error))
-        encoding.objective.bound(encoding.program, encoding.budget(threshold))
-        solver = self.solver(encoding.program, budget)
-        status, found, reason = search(solver, encoding, problem, threshold, strict=False)
+        if relaxed is problem and not encoding.program.is_linear:
+            verdict = decide_in_turns(problem, budget, self.solver)
+            status, found, reason = verdict.status, verdict.found, verdict.reason
+        else:
+            encoding.objective.bound(encoding.program, encoding.budget(threshold))
+            solver = self.solver(encoding.program, budget)
+            status, found, reason = search(solver, encoding, problem, threshold, strict=False)
         if status == "sat" and found is not None:
             values = rational_nearby(problem.instance, found.values, threshold)
             return Outcome("sat", values or found.values)
