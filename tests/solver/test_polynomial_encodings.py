@@ -13,14 +13,16 @@ from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.lifting.engine import LiftingEngine
 from ermbit.engines.mixed.attempts import attempts, decide_in_turns
 from ermbit.engines.mixed.nra import NraEngine
+from ermbit.engines.mixed.rounding import rational_certificate
 from ermbit.engines.mixed.search import search
 from ermbit.engines.mixed.z3_backend import Z3Program
-from ermbit.verifier import verify
+from ermbit.verifier import exact_loss, verify
 from ermbit_encodings.mixed import encode_mixed, sign_patterns
 from ermbit_encodings.mixed.normalisation import homogenised_neurons, is_even
 from ermbit_encodings.mixed.program import MixedProgram
 from ermbit_encodings.problem import Problem
 from ermbit_instances.activation import piecewise, polynomial
+from ermbit_instances.algebraic import algebraic
 from ermbit_instances.certificate import Certificate
 from ermbit_instances.instance import Instance, parse_instance
 
@@ -232,3 +234,26 @@ def test_certificates_of_turns_are_verified() -> None:
     outcome = NraEngine().decide(Problem(given), budget(), ignore)
     assert outcome.status == "sat" and outcome.values is not None
     assert verify(given, Certificate(outcome.values)).accepted is True
+
+
+def test_irrational_points_on_the_boundary_lead_to_rational_ones_inside() -> None:
+    layers = hidden("square", 2, bias=False)
+    x, y = [[1], [2], [3]], [[3], [5], [21]]
+    for reduction, threshold in (("max", 6), ("sum", 10), ("mean", 4)):
+        loss = {"name": "absolute", "reduction": reduction}
+        given = instance(layers, x, y, threshold, loss=loss)
+        root = algebraic([-3, 0, 1], mpq(1), mpq(2))  # √3
+        start = (root, mpq(0), mpq(1), mpq(0))
+        loss_there = exact_loss(given, start)[0]
+        assert isinstance(loss_there, mpq)
+        # A start that misses the threshold: only the descent can lead to it.
+        problem = Problem(given.with_threshold(loss_there * 9 / 10))
+        found = rational_certificate(problem, start)
+        assert found is not None
+        assert exact_loss(given, found)[0] <= problem.threshold
+
+
+def test_where_there_is_no_room_the_irrational_certificate_stands() -> None:
+    given = instance(hidden("square", bias=False, out={"weights": [[1]]}), [[1]], [[3]], 0)
+    root = algebraic([-3, 0, 1], mpq(1), mpq(2))
+    assert rational_certificate(Problem(given), (root,)) is None

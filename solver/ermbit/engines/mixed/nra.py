@@ -11,7 +11,7 @@ from ermbit.engines.choice_bits import choice_cost
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
 from ermbit.engines.mixed.attempts import decide_in_turns
 from ermbit.engines.mixed.descent import Descent
-from ermbit.engines.mixed.rounding import rational_nearby
+from ermbit.engines.mixed.rounding import rational_certificate
 from ermbit.engines.mixed.search import MixedSolver, search
 from ermbit.engines.mixed.z3_backend import Z3Program
 from ermbit_encodings.mixed import NotLinearError, encode_mixed
@@ -68,7 +68,7 @@ class NraEngine(Engine):
             solver = self.solver(encoding.program, budget)
             status, found, reason = search(solver, encoding, problem, threshold, strict=False)
         if status == "sat" and found is not None:
-            values = rational_nearby(problem.instance, found.values, threshold)
+            values = rational_certificate(problem, found.values)
             return Outcome("sat", values or found.values)
         if status == "unsat":
             return Outcome("unsat", reason="the polynomial constraints have no real solution")
