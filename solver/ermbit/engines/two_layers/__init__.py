@@ -1,6 +1,7 @@
 """Two hidden layers over finite domains, the second of two units.
 
 ``engine``    what it is complete for; first layers one by one
+``shape``     the parts of the network
 ``prefixes``  first layers in the order of lower bounds
 ``kernel``    compiled loops (Numba): bounds of first layers, pairs of second units
 """

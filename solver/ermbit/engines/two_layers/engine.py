@@ -9,7 +9,6 @@ find the best pair. What is reported has been recomputed by the plain integer ev
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -31,6 +30,14 @@ from ermbit.engines.tables.engine import simple
 from ermbit.engines.tables.loss import GapLoss, gap_loss
 from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
 from ermbit.engines.two_layers.prefixes import Bound, first_layers
+from ermbit.engines.two_layers.shape import (
+    Shape,
+    are_interchangeable,
+    multiples,
+    shape_of,
+    sizes_of,
+    terms_of,
+)
 from ermbit_encodings.integer_form import (
     IntegerForm,
     IntegerNeuron,
@@ -40,8 +47,8 @@ from ermbit_encodings.integer_form import (
 from ermbit_encodings.problem import Problem
 from ermbit_instances.errors import InternalError
 
-PARAMETER_LIMIT, ASSIGNMENT_LIMIT, ROW_LIMIT = 200, 2**16, 2**14
-"""Free parameters; assignments of a first unit; rows that a second unit is listed with."""
+PARAMETER_LIMIT = 200
+"""Free parameters."""
 
 WORK_LIMIT = 10**14
 """Pairs of rows, biases and first layers in all, beyond which nothing is tried."""
@@ -64,22 +71,10 @@ class _Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """The parts of a network of two hidden layers."""
-
-    first: tuple[IntegerNeuron, ...]
-    second: tuple[IntegerNeuron, IntegerNeuron]
-    outer: tuple[IntegerTerm, IntegerTerm]
-    bias: IntegerTerm | None
-    gain: int
-    constant: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Prepared:
     form: IntegerForm
     bounds: Bounds
-    shape: _Shape
+    shape: Shape
     loss: GapLoss
     alike: bool
 
@@ -139,7 +134,7 @@ class TwoLayersEngine(Engine):
         form, bounds = start.form, start.bounds
         if bounds.magnitude >= 2**60:
             return "the numbers do not fit 64 bits"
-        shape = _shape(form)
+        shape = shape_of(form)
         if isinstance(shape, str):
             return shape
         reach = _reach(form, bounds, shape)
@@ -147,134 +142,30 @@ class TwoLayersEngine(Engine):
         worst = reach**2 if form.instance.loss.name == "squared" else reach
         if loss is None or 2 * max(reach, worst * sum(form.weights)) >= INT32:
             return "the losses do not fit 32 bits"
-        return _Prepared(form, bounds, shape, loss, _interchangeable(form, shape))
+        return _Prepared(form, bounds, shape, loss, are_interchangeable(form, shape))
 
 
-def _shape(form: IntegerForm) -> _Shape | str:
-    """The parts, or why the network is not of this shape."""
-    inputs = len(form.input_scales)
-    uses = Counter(
-        t.parameter
-        for neuron in form.neurons
-        for t in (*neuron.terms, *(() if neuron.bias is None else (neuron.bias,)))
-        if t.parameter >= 0
-    )
-    if any(count > 1 for count in uses.values()):
-        return "a parameter is shared"
-    if form.outputs[0] < inputs:
-        return "the output is an input"
-    output = form.neurons[form.outputs[0] - inputs]
-    if output.kind != "piecewise_linear" or len(output.pieces) != 1:
-        return "the output is not linear"
-    if len(output.terms) != 2 or output.terms[0].source == output.terms[1].source:
-        return "the output does not read two units"
-    if any(t.source < inputs for t in output.terms):
-        return "the output reads an input"
-    second = tuple(form.neurons[t.source - inputs] for t in output.terms)
-    first_nodes = {t.source for neuron in second for t in neuron.terms}
-    first = tuple(n for n in form.neurons if n.node in first_nodes)
-    rest = {n.node for n in form.neurons} - first_nodes - {n.node for n in (*second, output)}
-    if rest:
-        return "a neuron is not in one of two layers"
-    if len(first) != len(first_nodes) or any(t.source >= inputs for n in first for t in n.terms):
-        return "a second unit reads an input or a second unit"
-    if any(n.kind == "max" for n in first) or any(n.kind != "piecewise_linear" for n in second):
-        return "a maximum, or a polynomial in the second layer"
-    if len({_signature(form, n, t) for n, t in zip(second, output.terms, strict=True)}) != 1:
-        return "the units of the second layer differ"
-    if any(prod(_sizes_of(form, _terms(n))) > ASSIGNMENT_LIMIT for n in first):
-        return "a first unit has too many assignments"
-    rows = prod(_sizes_of(form, (*_terms(second[0]), output.terms[0])))
-    if rows > ROW_LIMIT:
-        return f"a second unit has more than {ROW_LIMIT} assignments"
-    ((slope, intercept),) = output.pieces
-    gain = slope * form.output_factors[0]
-    constant = intercept * form.output_factors[0]
-    outer = (output.terms[0], output.terms[1])
-    return _Shape(first, (second[0], second[1]), outer, output.bias, gain, constant)
-
-
-def _terms(neuron: IntegerNeuron) -> tuple[IntegerTerm, ...]:
-    return (*neuron.terms, *(() if neuron.bias is None else (neuron.bias,)))
-
-
-def _multiples(form: IntegerForm, term: IntegerTerm | None) -> tuple[int, ...]:
-    """factor · parameter for all its values; of a constant the factor, of nothing 0."""
-    if term is None:
-        return (0,)
-    if term.parameter < 0:
-        return (term.factor,)
-    return tuple(term.factor * v for v in integer_domain(form, term.parameter))
-
-
-def _sizes_of(form: IntegerForm, terms: Sequence[IntegerTerm]) -> list[int]:
-    parameters = form.instance.network.parameters
-    return [(parameters[t.parameter].domain.size or 0) if t.parameter >= 0 else 1 for t in terms]
-
-
-def _kind(form: IntegerForm, term: IntegerTerm | None) -> object:
-    """Equal for terms with the same choices in the same numbers."""
-    if term is None:
-        return None
-    return (term.factor, term.parameter >= 0, _multiples(form, term))
-
-
-def _signature(form: IntegerForm, neuron: IntegerNeuron, outer: IntegerTerm) -> object:
-    """Equal for second-layer units that make the same rows from every first layer."""
-    by_source: dict[int, list[object]] = {}
-    for t in neuron.terms:
-        by_source.setdefault(t.source, []).append(_kind(form, t))
-    return (
-        tuple((s, tuple(by_source[s])) for s in sorted(by_source)),
-        _kind(form, neuron.bias),
-        (neuron.kind, neuron.breakpoints, neuron.pieces),
-        _kind(form, outer),
-    )
-
-
-def _interchangeable(form: IntegerForm, shape: _Shape) -> bool:
-    """Whether any order of the first layer's vectors serves as well as any other.
-
-    All first units make the same vectors, and both second units read all of them alike.
-    """
-    kinds = {
-        (
-            tuple(sorted((t.source, _multiples(form, t)) for t in n.terms)),
-            _multiples(form, n.bias),
-            (n.kind, n.breakpoints, n.pieces, n.coefficients),
-        )
-        for n in shape.first
-    }
-    for neuron in shape.second:
-        reads = Counter(t.source for t in neuron.terms)
-        if set(reads) != {n.node for n in shape.first} or max(reads.values()) > 1:
-            return False
-        if len({_multiples(form, t) for t in neuron.terms}) != 1:
-            return False
-    return len(kinds) == 1
-
-
-def _reach(form: IntegerForm, bounds: Bounds, shape: _Shape) -> int:
+def _reach(form: IntegerForm, bounds: Bounds, shape: Shape) -> int:
     """No gap, and no part of one, exceeds this."""
     total = abs(shape.constant)
     for neuron, outer in zip(shape.second, shape.outer, strict=True):
-        size = max(abs(v) for v in _multiples(form, outer))
+        size = max(abs(v) for v in multiples(form, outer))
         # A term of the output is bounded with everything else; here its activation's size counts.
         total += abs(shape.gain) * size * _activation_size(form, bounds, neuron)
-    total += abs(shape.gain) * max(abs(v) for v in _multiples(form, shape.bias))
+    total += abs(shape.gain) * max(abs(v) for v in multiples(form, shape.bias))
     aims = [form.scale, form.margin, *(abs(v) for row in form.targets for v in row)]
     return total + max(aims)
 
 
 def _activation_size(form: IntegerForm, bounds: Bounds, neuron: IntegerNeuron) -> int:
     inputs = len(form.input_scales)
-    z = max(abs(v) for v in _multiples(form, neuron.bias))
+    z = max(abs(v) for v in multiples(form, neuron.bias))
     for t in neuron.terms:
         if t.source < inputs:
             signal = max((abs(x[t.source]) for x in form.inputs), default=0)
         else:
             signal = _activation_size(form, bounds, form.neurons[t.source - inputs])
-        z += max(abs(v) for v in _multiples(form, t)) * signal
+        z += max(abs(v) for v in multiples(form, t)) * signal
     if neuron.kind == "polynomial":
         return sum(abs(c) * z**k for k, c in enumerate(neuron.coefficients))
     pieces = bounds.pieces[neuron.node]
@@ -284,13 +175,13 @@ def _activation_size(form: IntegerForm, bounds: Bounds, neuron: IntegerNeuron) -
 def _sizes(prepared: _Prepared) -> tuple[int, int, int]:
     """First layers, rows of a second unit, output biases: before equal ones are merged."""
     form, shape = prepared.form, prepared.shape
-    counts = [prod(_sizes_of(form, _terms(n))) for n in shape.first]
+    counts = [prod(sizes_of(form, terms_of(n))) for n in shape.first]
     if prepared.alike:
         layers = comb(counts[0] + len(counts) - 1, len(counts))
     else:
         layers = prod(counts)
-    rows = prod(_sizes_of(form, (*_terms(shape.second[0]), shape.outer[0])))
-    return layers, rows, len(_multiples(form, shape.bias))
+    rows = prod(sizes_of(form, (*terms_of(shape.second[0]), shape.outer[0])))
+    return layers, rows, len(multiples(form, shape.bias))
 
 
 class _Search:
@@ -323,8 +214,8 @@ class _Search:
         pieces = p.bounds.pieces[shape.second[0].node]
         starts = np.array([-(2**62) if s is None else s for s, _, _ in pieces], dtype=np.int64)
         slopes, intercepts = (np.array([q[k] for q in pieces], dtype=np.int64) for k in (1, 2))
-        factors = np.array(_multiples(form, shape.outer[0]), dtype=np.int64) * shape.gain
-        biases = np.array(_multiples(form, shape.bias), dtype=np.int64) * shape.gain
+        factors = np.array(multiples(form, shape.outer[0]), dtype=np.int64) * shape.gain
+        biases = np.array(multiples(form, shape.bias), dtype=np.int64) * shape.gain
         inner = np.column_stack([grid, shift])
         widest = int(abs(inner).max(initial=1)) * int(abs(factors).max())
         homogeneous = is_homogeneous(pieces) and widest < 2**62
@@ -369,7 +260,7 @@ class _Search:
     def _first(self, neuron: IntegerNeuron) -> tuple[Array, _Choices]:
         """The different activation vectors of a first-layer unit on the samples."""
         form = self.prepared.form
-        terms = _terms(neuron)
+        terms = terms_of(neuron)
         parameters, values = _assignments(form, terms)
         column = {q: k for k, q in enumerate(parameters)}
         z = np.zeros((len(values), len(form.inputs)), dtype=np.int64)
@@ -401,7 +292,7 @@ class _Search:
     ) -> tuple[Array, Array, _Choices]:
         """All assignments of a second-layer unit: multipliers of the sources, and bias."""
         form = self.prepared.form
-        parameters, values = _assignments(form, _terms(neuron))
+        parameters, values = _assignments(form, terms_of(neuron))
         column = {q: k for k, q in enumerate(parameters)}
         place = {node: k for k, node in enumerate(sources)}
         grid = np.zeros((len(values), len(sources)), dtype=np.int64)
@@ -475,7 +366,7 @@ def _assignments(form: IntegerForm, terms: Sequence[IntegerTerm]) -> tuple[tuple
     return parameters, np.array(rows, dtype=np.int64).reshape(len(rows), len(parameters))
 
 
-def _mirrored(shape: _Shape) -> tuple[int, ...]:
+def _mirrored(shape: Shape) -> tuple[int, ...]:
     """The second unit's parameters in the places of the first unit's."""
     mine, other = shape.second
     left: dict[int, list[IntegerTerm]] = {}
