@@ -355,6 +355,15 @@ def test_contradictions_and_degenerate_data() -> None:
     assert answer(fit(frozen, ALL_REAL, [([0], 1)])).status == "unsat"
 
 
+def test_many_samples() -> None:
+    square = [neuron("f", "square", {"x0": param("w")})]
+    samples: list[tuple[list[Any], Any]] = [([k], 4 * k * k) for k in range(1, 301)]
+    assert answer(fit(square, ALL_REAL, samples)).status == "sat"
+    assert answer(fit(square, ALL_REAL, [*samples[:-1], ([300], 4)])).status == "unsat"
+    more = fit(square, ALL_REAL, [*samples, ([301], 4 * 301**2)])
+    assert not engine("elimination").capability(problem_of(more), "decide").applicable
+
+
 def test_where_it_does_not_apply() -> None:
     document = golden(1, ALL_REAL)
     ask = engine("elimination").capability

@@ -34,6 +34,9 @@ CHOICES = 60
 EDGES = 3000
 """Edges times samples past which nothing is tried."""
 
+SAMPLES = 300
+"""Samples past which nothing is tried: every one is a level of the search."""
+
 COMPLETE_DEGREE = 128
 """Degree of the outputs up to which one parameter is decided: that of an algebraic number."""
 
@@ -92,6 +95,8 @@ class EliminationEngine(Engine):
             return f"more than {PARAMETERS} free parameters"
         if network.edge_count * len(problem.samples.rows) > EDGES:
             return "the network is too large"
+        if len(problem.samples.rows) > SAMPLES:
+            return f"more than {SAMPLES} samples"
         if choices(problem) > CHOICES:
             return f"more than {CHOICES} pieces to be chosen"
         return None
