@@ -123,7 +123,7 @@ def cover(samples: int, dimension: int) -> float:
 
     The halfspace's border contains the origin.
     """
-    return sum(comb(samples - 1, k) for k in range(dimension)) / 2 ** (samples - 1)
+    return float(sum(comb(samples - 1, k) for k in range(dimension)) / 2 ** (samples - 1))
 
 
 # --- instances -----------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def run(plan: Sequence[Line], count: int, timeout: float, path: Path) -> Iterato
 
     An unknown row is tried again if there is more time now.
     """
-    known = {}
+    known: dict[tuple[str, int, int], Row] = {}
     for row in read_rows(path):
         if row.status != "unknown" or row.timeout >= timeout:
             known[row.settings, row.samples, row.seed] = row
@@ -181,14 +181,14 @@ def run(plan: Sequence[Line], count: int, timeout: float, path: Path) -> Iterato
         warm = False
         for samples in line.samples:
             for seed in range(count):
-                row = known.get((line.settings, samples, seed))
-                if row is None:
+                key = (line.settings, samples, seed)
+                if key not in known:
                     if not warm:  # whatever is imported or compiled on first use
                         decided(line, min(line.samples), count, timeout)
                         warm = True
-                    row = decided(line, samples, seed, timeout)
-                    append(path, row)
-                yield row
+                    known[key] = decided(line, samples, seed, timeout)
+                    append(path, known[key])
+                yield known[key]
 
 
 def append(path: Path, row: Row) -> None:

@@ -1,7 +1,8 @@
 """Colouring as training: all graphs on 1..5 vertices with 2 and 3 colours, triple systems with 2.
 
-The forms ``plain`` and ``bias`` over the smallest domain and over the reals, the form ``free`` over
-integers and, for graphs on up to 3 vertices, over the reals. The answer is that of the source by
+That is the forms ``plain`` and ``bias`` over the smallest domain; half of the sources on up to 4
+vertices and a part of the others over the reals; the form ``free`` in integers for half of those on
+up to 4 vertices, and over the reals for graphs on up to 3. The answer is that of the source by
 brute force, and certificates are mapped both ways.
 """
 
