@@ -178,12 +178,13 @@ def fractional_choice(
     """w_i among ``members`` of [0, 1] with a·w = T, by dynamic programming over the sums.
 
     Sums from which T cannot be reached any more are left out. ``("unknown", None)`` once more than
-    ``steps`` sums are kept.
+    ``steps`` sums are kept, or ten times as many would be looked at.
     """
     if not members:
         return "unsat", None
     least, most = min(members), max(members)
     rest = sum(source.items)
+    allowed, looked_at = steps, 0
     # One layer an item: each sum with the member that led to it.
     layers: list[dict[Rational, Rational]] = []
     sums = {mpq(0): mpq(0)}
@@ -191,6 +192,9 @@ def fractional_choice(
         rest -= a
         low, high = source.target - rest * most, source.target - rest * least
         following: dict[Rational, Rational] = {}
+        looked_at += len(sums) * len(members)
+        if looked_at > 10 * allowed:
+            return "unknown", None
         for total in sums:
             for member in members:
                 reached = total + a * member
