@@ -58,12 +58,13 @@ def _by_terms(intervals: Intervals, coefficients: tuple[int, ...], z: Enclosure)
     parts = []
     for k, c in enumerate(coefficients):
         if c:
-            factor = intervals.integer(c)
             if k == 0:
-                parts.append(factor)
-            else:
-                power = intervals.power(z, k)
-                parts.append(power if c == 1 else intervals.multiply(factor, power))
+                parts.append(intervals.integer(c))
+                continue
+            power = intervals.power(z, k)
+            parts.append(
+                power if c == 1 else intervals.multiply(intervals.integer(c), power)
+            )
     return intervals.total(parts)
 
 
