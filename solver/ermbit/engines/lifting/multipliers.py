@@ -108,7 +108,9 @@ class Dual:
         """Multipliers for columns s k of a cone and s q of free amounts (N × K and N × r)."""
         if self.loss == "squared" and not self.is_max:
             return self._least_squares(cone, free)
-        return self._linear_program(cone, free)
+        found = self._linear_program(cone, free, MARGIN)
+        # Without a margin opposite samples can cancel exactly.
+        return self._linear_program(cone, free, 0.0) if found is None else found
 
     def _least_squares(self, cone: Floats, free: Floats) -> Floats | None:
         from scipy.optimize import nnls
@@ -123,14 +125,14 @@ class Dual:
         found: Floats = 2.0 * roots * (roots * targets - matrix @ amounts)
         return found
 
-    def _linear_program(self, cone: Floats, free: Floats) -> Floats | None:
+    def _linear_program(self, cone: Floats, free: Floats, margin: float) -> Floats | None:
         from scipy.optimize import linprog
 
         targets, weights = self.floats
         count = len(targets)
         norms = np.abs(cone).sum(axis=0)
         scaled = cone / np.where(norms > 0, norms, 1.0)
-        limits = np.full(cone.shape[1], -MARGIN * float(weights.max()))
+        limits = np.full(cone.shape[1], -margin * float(weights.max()))
         unit = max(float(np.abs(targets).max()), 1e-300)
         goal = -targets / unit
         above, equal = scaled.T, free.T
