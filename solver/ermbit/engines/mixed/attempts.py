@@ -29,8 +29,11 @@ from ermbit_instances.certificate import Value
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
-FIRST_TURN, GROWTH = 1.0, 3.0
-"""Seconds of every encoding's first turn; how much longer the next one is."""
+LONG, SHORT = 4.0, 2.0
+"""Seconds of an encoding's first turn: a turn that ends without an answer is lost."""
+
+GROWTH = 3.0
+"""How much longer the next turn is."""
 
 PATTERNS = 8
 """Most patterns of signs that are decided one by one."""
@@ -52,11 +55,13 @@ class Attempt:
     Attributes:
         powers, symmetries: as in :func:`encode_mixed`.
         patterns: patterns of signs that are still open; one empty pattern for signs left open.
+        turn: seconds of the first turn.
         rows: positions of the samples that are encoded.
     """
 
     powers: bool
     symmetries: bool
+    turn: float
     patterns: list[Mapping[int, bool] | None] = field(default_factory=lambda: [None])
     rows: tuple[int, ...] = ()
 
@@ -76,8 +81,12 @@ def attempts(problem: Problem) -> list[Attempt]:
     wanted = problem.instance.network.parameter_count // len(problem.instance.network.outputs)
     first = every[: wanted + SPARE]
     signs: list[Mapping[int, bool] | None] = [*sign_patterns(problem, PATTERNS)]
-    normalised = Attempt(True, True, signs or [None], first)
-    return [Attempt(False, False, rows=every), normalised, Attempt(False, True, rows=every)]
+    normalised = Attempt(True, True, SHORT, signs or [None], first)
+    return [
+        Attempt(False, False, LONG, rows=every),
+        normalised,
+        Attempt(False, True, LONG, rows=every),
+    ]
 
 
 def decide_in_turns(problem: Problem, budget: Budget, make: Make) -> Verdict:
@@ -89,12 +98,13 @@ def decide_in_turns(problem: Problem, budget: Budget, make: Make) -> Verdict:
         make: the solver of a program under a budget.
     """
     ways = attempts(problem)
-    for length in _turns():
+    for growth in _growths():
         for way in ways:
             remaining = budget.remaining
             if remaining is not None and remaining <= 0:
                 return Verdict("unknown", reason="stopped at the deadline")
-            turn = length if remaining is None else min(length, remaining)
+            turn = way.turn * growth
+            turn = turn if remaining is None else min(turn, remaining)
             own = Budget(time.monotonic() + turn, budget.seed, budget.memory)
             verdict = _turn(way, problem, own, make)
             if verdict.status != "unknown":
@@ -102,11 +112,11 @@ def decide_in_turns(problem: Problem, budget: Budget, make: Make) -> Verdict:
     raise AssertionError("unreachable: turns never end")
 
 
-def _turns() -> Iterator[float]:
-    length = FIRST_TURN
+def _growths() -> Iterator[float]:
+    growth = 1.0
     while True:
-        yield length
-        length *= GROWTH
+        yield growth
+        growth *= GROWTH
 
 
 def _turn(way: Attempt, problem: Problem, budget: Budget, make: Make) -> Verdict:
