@@ -210,6 +210,14 @@ def test_no_network_is_below_the_bound_of_its_first_layer(loss: str, reduction: 
         assert 0 <= bound <= form.total(parameters)
 
 
+@given(st.lists(st.integers(-(2**40), 2**40) | st.integers(-9, 9), max_size=70))
+def test_sums_are_sorted(sums: list[int]) -> None:
+    values = np.array(sums, dtype=np.int64)
+    for order in (kernel._sorted(values), kernel._merge_sorted(values)):
+        assert sorted(order.tolist()) == list(range(len(sums)))
+        assert values[order].tolist() == sorted(sums)
+
+
 @given(
     st.integers(0, 10**6),
     st.integers(1, 40),

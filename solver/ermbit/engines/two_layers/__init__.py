@@ -3,5 +3,6 @@
 ``engine``    what it is complete for; first layers one by one
 ``shape``     the parts of the network
 ``prefixes``  first layers in the order of lower bounds
-``kernel``    compiled loops (Numba): bounds of first layers, pairs of second units
+``bounds``    compiled loops (Numba): lower bounds of first layers
+``kernel``    compiled loops: pairs of second units
 """

@@ -307,7 +307,8 @@ class _Search:
 
     def _bound(self, first: Array, offsets: Array) -> Bound:
         """Lower bounds of first layers, from pairs of samples."""
-        from ermbit.engines.two_layers import kernel
+        from ermbit.engines.two_layers.bounds import prefix_bounds
+        from ermbit.engines.two_layers.kernel import COSTS
 
         p, loss = self.prepared, self.prepared.loss
         some = slice(0, BOUND_SAMPLES)
@@ -316,10 +317,10 @@ class _Search:
         by_node = gains(p.form, p.bounds, layers(p.form))[1]
         ups = [by_node[neuron.node][0] for neuron in p.shape.first]
         steep = np.array([INT32 if up is None else min(up, INT32) for up in ups], dtype=np.int64)
-        cost = kernel.COSTS[loss.cost]
+        cost = COSTS[loss.cost]
 
         def bound(chosen: Array) -> Array:
-            bounds: Array = kernel.prefix_bounds(
+            bounds: Array = prefix_bounds(
                 first[:, some], chosen + offsets, steep, target, signs, weights, cost,
                 loss.two_sided, loss.largest, INT32,
             )  # fmt: skip

@@ -53,80 +53,6 @@ def window(best: Any, count: int, cost: int, largest: bool) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def prefix_bounds(
-    first: Any,
-    tuples: Any,
-    gains: Any,
-    target: Any,
-    signs: Any,
-    weights: Any,
-    cost: int,
-    two_sided: bool,
-    largest: bool,
-    far: int,
-) -> Any:
-    """Lower bounds on the total of every choice of first-layer activations.
-
-    The output differs between two samples by at most Σ gain · |Δ activation|, which leaves a sum of
-    their gaps; pairs are chosen greedily so that none shares a sample.
-
-    Args:
-        first, tuples, target, signs, weights, cost, two_sided, largest: as for :func:`best_pairs`.
-        gains: by place in a tuple, at most ``far``.
-        far: greater than any sum of two targets.
-    """
-    samples = first.shape[1]
-    bounds = np.zeros(tuples.shape[0], np.int64)
-    apart = np.empty((samples, samples), np.int64)
-    free = np.empty(samples, np.bool_)
-    for p in range(tuples.shape[0]):
-        for i in range(samples):
-            for j in range(i):
-                if signs[i] == signs[j] and not two_sided:
-                    apart[i, j] = 0
-                    continue
-                need = abs(target[i] - target[j]) if two_sided else target[i] + target[j]
-                for s in range(tuples.shape[1]):
-                    gain = gains[s]
-                    if need <= 0:
-                        break
-                    if gain:
-                        gap = abs(first[tuples[p, s], i] - first[tuples[p, s], j])
-                        need -= far if gap > far // gain else gain * gap
-                apart[i, j] = _pair_cost(max(need, 0), min(weights[i], weights[j]), cost, largest)
-        if largest:
-            for i in range(samples):
-                for j in range(i):
-                    bounds[p] = max(bounds[p], apart[i, j])
-            continue
-        free[:] = True
-        while True:
-            a = b = -1
-            most = np.int64(0)
-            for i in range(samples):
-                if free[i]:
-                    for j in range(i):
-                        if free[j] and apart[i, j] > most:
-                            most, a, b = apart[i, j], i, j
-            if a < 0:
-                break
-            bounds[p] += most
-            free[a] = free[b] = False
-    return bounds
-
-
-@njit(cache=True, nogil=True)
-def _pair_cost(gap: Any, weight: Any, cost: int, largest: bool) -> Any:
-    """Least cost of two gaps, neither negative, of a sum of at least ``gap``."""
-    half = (gap + 1) // 2
-    if cost == COUNT:
-        return np.int64(weight) if gap > 0 else np.int64(0)
-    if cost == LINEAR:
-        return weight * (half if largest else gap)
-    return weight * (half * half if largest else half * half + (gap - half) * (gap - half))
-
-
-@njit(cache=True, nogil=True)
 def _activations(
     first: Any,
     chosen: Any,
@@ -186,13 +112,39 @@ def _different(values: Any, keys: Any, rows: Any, factors: Any, slots: Any, kept
 
 
 @njit(cache=True, nogil=True)
+def _merge_sorted(sums: Any) -> Any:
+    """As np.argsort, which takes seconds to be compiled."""
+    count = sums.size
+    order, merged = np.empty(count, np.int64), np.empty(count, np.int64)
+    for k in range(count):
+        order[k] = k
+    width = 1
+    while width < count:
+        for start in range(0, count, 2 * width):
+            middle, end = min(start + width, count), min(start + 2 * width, count)
+            a, b = start, middle
+            for k in range(start, end):
+                if b == end or (a < middle and sums[order[a]] <= sums[order[b]]):
+                    merged[k] = order[a]
+                    a += 1
+                else:
+                    merged[k] = order[b]
+                    b += 1
+        order, merged = merged, order
+        width *= 2
+    return order
+
+
+@njit(cache=True, nogil=True)
 def _sorted(sums: Any) -> Any:
     """Positions in the order of sums."""
     if sums.size == 0:
         return np.empty(0, np.int64)
-    low, high = sums.min(), sums.max()
+    low = high = sums[0]
+    for s in sums:
+        low, high = min(low, s), max(high, s)
     if high - low > COUNTED:
-        return np.argsort(sums)
+        return _merge_sorted(sums)
     ends = np.zeros(high - low + 2, np.int64)
     for s in sums:
         ends[s - low + 1] += 1
@@ -347,15 +299,15 @@ def best_pairs(
     values = np.empty((grid.shape[0], samples), np.int64)
     keys = np.empty(grid.shape[0], np.int64)
     kept = np.empty(entries, np.int64)
-    multiples = factors[outer]
+    multiples = np.empty(entries, np.int64)
+    for e in range(entries):
+        multiples[e] = factors[outer[e]]
     lows, highs = np.empty((2, samples), np.int32), np.empty((2, samples), np.int32)
     goal = np.empty(samples, np.int32)
     rest = np.empty(samples, np.int32)
     totals = np.empty(entries, np.int32)
-    near_a, near_b = np.empty(entries, np.int64), np.empty(entries, np.int64)
-    table_a = np.empty((samples, entries), np.int32)
-    table_b = np.empty((samples, entries), np.int32)
-    sums_a, sums_b = np.empty(entries, np.int64), np.empty(entries, np.int64)
+    near, kept_sums = np.empty((2, entries), np.int64), np.empty((2, entries), np.int64)
+    tables, held = np.empty((2, samples, entries), np.int32), np.zeros(2, np.int64)
     for p in range(tuples.shape[0]):
         if bounds[p] > best:
             break
@@ -388,8 +340,10 @@ def best_pairs(
                     table[i, start + q] = values[rows[e], i] * multiples[e]
             if end > start:
                 for i in range(samples):
-                    lows[k, i] = table[i, start:end].min()
-                    highs[k, i] = table[i, start:end].max()
+                    low = high = table[i, start]
+                    for q in range(start, end):
+                        low, high = min(low, table[i, q]), max(high, table[i, q])
+                    lows[k, i], highs[k, i] = low, high
         for c in range(biases.size):
             aim = np.int64(0)
             for i in range(samples):
@@ -401,46 +355,46 @@ def best_pairs(
                     continue
                 if _apart(goal, lows, highs, one, other, weights, cost, two_sided, largest) > best:
                     continue
-                mine = _near(
-                    goal, table, edges[one], edges[one + 1], lows[other], highs[other], weights,
-                    cost, two_sided, largest, best, totals, near_a,
-                )  # fmt: skip
-                _picked(table, ordered, edges[one], near_a, mine, table_a, sums_a)
-                theirs, theirs_table, theirs_sums = mine, table_a, sums_a
-                if one != other and mine > 0:
-                    theirs = _near(
-                        goal, table, edges[other], edges[other + 1], lows[one], highs[one],
-                        weights, cost, two_sided, largest, best, totals, near_b,
+                sides = 1 if one == other else 2
+                for side in range(sides):
+                    k, m = (one, other) if side == 0 else (other, one)
+                    held[side] = _near(
+                        goal, table, edges[k], edges[k + 1], lows[m], highs[m], weights, cost,
+                        two_sided, largest, best, totals, near[side],
                     )  # fmt: skip
-                    _picked(table, ordered, edges[other], near_b, theirs, table_b, sums_b)
-                    theirs_table, theirs_sums = table_b, sums_b
+                    _picked(
+                        table, ordered, edges[k], near[side], held[side], tables[side],
+                        kept_sums[side],
+                    )  # fmt: skip
+                mine, theirs = held[0], held[sides - 1]
+                my_sums, their_sums = kept_sums[0], kept_sums[sides - 1]
                 reach = window(best, samples, cost, largest)
-                low = high = theirs
+                left = right = theirs
                 for a in range(mine):
                     # The sums ascend with a, so both ends of the window go down.
-                    s = aim - sums_a[a]
-                    while low > 0 and theirs_sums[low - 1] >= s - reach:
-                        low -= 1
+                    s = aim - my_sums[a]
+                    while left > 0 and their_sums[left - 1] >= s - reach:
+                        left -= 1
                     if two_sided:
-                        while high > 0 and theirs_sums[high - 1] > s + reach:
-                            high -= 1
-                    start = max(a, low) if one == other else low
-                    width = high - start
+                        while right > 0 and their_sums[right - 1] > s + reach:
+                            right -= 1
+                    start = max(a, left) if one == other else left
+                    width = right - start
                     if width <= 0:
                         continue
                     evaluated += width
                     for i in range(samples):
-                        rest[i] = goal[i] - table_a[i, a]
+                        rest[i] = goal[i] - tables[0, i, a]
                     least = _least(
-                        rest, theirs_table, start, high, weights, cost, two_sided, largest, totals
-                    )
+                        rest, tables[sides - 1], start, right, weights, cost, two_sided, largest,
+                        totals,
+                    )  # fmt: skip
                     if least > best:
                         continue
                     for b in range(width):
                         if totals[b] == least:
-                            e = entry[edges[one] + near_a[a]]
-                            at = near_a[start + b] if one == other else near_b[start + b]
-                            f = entry[edges[other] + at]
+                            e = entry[edges[one] + near[0, a]]
+                            f = entry[edges[other] + near[sides - 1, start + b]]
                             found[0], found[1] = least, p
                             found[2], found[3] = rows[e], outer[e]
                             found[4], found[5] = rows[f], outer[f]
