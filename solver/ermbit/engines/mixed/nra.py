@@ -71,7 +71,8 @@ class NraEngine(Engine):
             values = rational_certificate(problem, found.values)
             return Outcome("sat", values or found.values)
         if status == "unsat":
-            return Outcome("unsat", reason="the polynomial constraints have no real solution")
+            kind = "real solution" if relaxed is problem else "solution in the domains"
+            return Outcome("unsat", reason=f"the polynomial constraints have no {kind}")
         return Outcome("unknown", reason=reason)
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
