@@ -2,8 +2,8 @@
 
 Clause and arithmetic solvers find exact fits by propagation, but have to go through the choices
 where labels do not fit: measured on random labels, a bit of choice costs some 15%, and half of that
-where only a loss of 0 counts. With real weights the choices are the pieces of the activations, one a
-unit and sample: two relu units on 20 points take some 10 s, four times that for 4 points more.
+where only a loss of 0 counts. With real weights the choices are the pieces of the activations, one
+a unit and sample: two relu units on 20 points take some 10 s, four times that for 4 points more.
 """
 
 from __future__ import annotations
