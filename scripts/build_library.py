@@ -53,6 +53,9 @@ COLUMNS = (
     "loss",
     "status",
     "minimum",
+    "known_by",
+    "best_loss",
+    "best_bound",
     "how_known",
     "certificate",
 )
@@ -165,7 +168,7 @@ def _row(item: Entry, instance: Instance) -> dict[str, Any]:
         else "",
         "samples": len(instance.data),
         "free_parameters": instance.network.parameter_count,
-        "domain": _domains(document["weights"]),
+        "domain": _domains(document.get("weights", {})),
         "activation": " ".join(_activations(document["network"])),
         "loss": " ".join(
             str(part)
@@ -178,16 +181,27 @@ def _row(item: Entry, instance: Instance) -> dict[str, Any]:
         ),
         "status": meta["status"],
         "minimum": meta.get("minimum", ""),
+        "known_by": meta.get("known_by") or _known_by(meta),
+        "best_loss": _known(meta.get("best_loss")),
+        "best_bound": _known(meta.get("best_bound")),
         "how_known": meta["how"],
         "certificate": f"{name}.cert.json" if item.certificate is not None else "",
     }
+
+
+def _known_by(meta: dict[str, Any]) -> str:
+    return "exhaustive" if meta["how"].startswith("full enumeration") else "construction"
+
+
+def _known(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _domains(weights: dict[str, Any]) -> str:
     """The main domain, and the kinds of those that override it."""
     others = [weights[key] for key in ("biases",) if key in weights]
     others += weights.get("parameters", {}).values()
-    kinds = [weights.get("format", weights["domain"])]
+    kinds = [weights.get("format", weights["domain"])] if "domain" in weights else []
     kinds += sorted({d.get("format", d["domain"]) for d in others} - set(kinds))
     return " ".join(kinds)
 

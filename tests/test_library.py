@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ermbit.engines.registry import engine
 from ermbit.verifier import verify
 from ermbit_encodings.problem import Problem
 from ermbit_instances.activation import NAMES as ACTIVATIONS
+from ermbit_instances.families import families, generate
 from ermbit_instances.instance import load
 from ermbit_instances.loss import LOSSES, REDUCTIONS
 from ermbit_instances.rational import parse_rational
@@ -46,8 +48,44 @@ def test_the_library_covers_the_format() -> None:
     domains = {p.domain.canonical()["domain"] for i in instances for p in i.network.parameters}
     assert domains == {"integer", "fixed_point", "finite", "float", "rational", "real"}
     assert {i.network.spelling for i in instances} == {"layers", "neurons"}
-    assert {row["status"] for row in ROWS} == {"sat", "unsat"}
+    assert {row["status"] for row in ROWS} == {"sat", "unsat", "unknown"}
     assert all(row["how_known"] for row in ROWS)
+
+
+def test_the_library_is_large_and_light() -> None:
+    assert len(ROWS) >= 300
+    assert len({row["family"] for row in ROWS}) >= 20
+    size = sum(path.stat().st_size for path in LIBRARY.rglob("*") if path.is_file())
+    assert size <= 20 * 2**20
+
+
+def test_it_says_by_whom_a_status_is_known() -> None:
+    for row in ROWS:
+        kind, _, name = row["known_by"].partition(" ")
+        assert kind in ("construction", "exhaustive", "engine", "open"), row["name"]
+        assert (kind == "engine") == bool(name), row["name"]
+        assert (kind == "open") == (row["status"] == "unknown"), row["name"]
+        if row["best_loss"] and row["best_bound"]:
+            assert parse_rational(row["best_bound"]) <= parse_rational(row["best_loss"])
+
+
+DRAWN = [row for row in ROWS if row["family"] in families() and row["parameters"]]
+
+
+@pytest.mark.parametrize("row", DRAWN, ids=_ids)
+def test_families_draw_the_same_instances_again(row: dict[str, str]) -> None:
+    """Question, status and reason of what is known by construction follow from the seed."""
+    stored = json.loads((LIBRARY / row["file"]).read_text("utf-8"))
+    meta = stored["meta"]
+    drawn = generate(row["family"], meta["seed"], **meta["parameters"]).document
+    for key in ("network", "weights", "data", "loss"):
+        assert drawn.get(key) == stored.get(key)
+    if row["known_by"] == "construction":
+        assert drawn["threshold"] == stored["threshold"]
+        assert drawn["meta"]["status"] == row["status"]
+        assert drawn["meta"]["how"] == row["how_known"]
+    else:
+        assert drawn["meta"]["status"] == "unknown"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=_ids)

@@ -1,0 +1,55 @@
+"""Answers of the library that were found by search and not by construction, as they are stored.
+
+``answers.json`` has them by the name of the instance, each with the sha256 of the question that it
+answers: an answer to another question is not used. ``scripts/answer_library.py`` adds to it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ermbit_instances.jsonfile import write_text
+
+PATH = Path(__file__).with_name("answers.json")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known of one instance.
+
+    Attributes:
+        question: sha256 of the canonical instance.
+        status: ``sat``, ``unsat`` or ``unknown``.
+        engine: that decided.
+        seconds: that it took, or that were spent in vain.
+        certificate: parameters by name for ``sat``; for ``unknown`` none.
+        loss: the least loss that a verified certificate reached, as files write numbers.
+        bound: the best proved lower bound on the loss.
+    """
+
+    question: str
+    status: str
+    engine: str | None
+    seconds: float
+    certificate: dict[str, Any] | None = None
+    loss: Any = None
+    bound: Any = None
+
+
+def read() -> dict[str, Answer]:
+    """All stored answers by name."""
+    if not PATH.exists():
+        return {}
+    return {name: Answer(**row) for name, row in json.loads(PATH.read_text("ascii")).items()}
+
+
+def write(answers: dict[str, Answer]) -> None:
+    """Store them, in the order of the names, one a line."""
+    rows = [
+        f"{json.dumps(name)}: {json.dumps(asdict(answers[name]), sort_keys=True)}"
+        for name in sorted(answers)
+    ]
+    write_text(PATH, "{\n" + ",\n".join(rows) + "\n}\n")
