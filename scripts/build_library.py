@@ -58,6 +58,8 @@ COLUMNS = (
     "best_bound",
     "how_known",
     "certificate",
+    "open",
+    "tried_by",
 )
 
 
@@ -82,6 +84,7 @@ def main() -> int:
     _remove_others(folder, written)
     write_text(folder / "index.csv", _index(rows))
     print(f"{len(rows)} instances: {dict(Counter(row['status'] for row in rows))}")
+    print(f"open: {dict(Counter(row['open'] for row in rows if row['open']))}")
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
@@ -186,6 +189,8 @@ def _row(item: Entry, instance: Instance) -> dict[str, Any]:
         "best_bound": _known(meta.get("best_bound")),
         "how_known": meta["how"],
         "certificate": f"{name}.cert.json" if item.certificate is not None else "",
+        "open": meta.get("open", ""),
+        "tried_by": meta.get("tried_by", ""),
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ermbit.bench import process
 from ermbit.bench.case import Case
-from ermbit.bench.checking import check
+from ermbit.bench.checking import Checked, check
 from ermbit.bench.guard import Guard
 from ermbit.bench.records import DIGITS, Key, Record, Results
 from ermbit.bench.reply import Reply, reply_of
@@ -197,17 +197,10 @@ def measured(
     Raises:
         InputError: the instance file is gone.
     """
-    command = solver.command(case, limits, seed)
-    wall = limits.timeout + GRACE
-    try:
-        done = process.run(command, wall, limits.memory, solver.variables, stop, guard)
-    except OSError as error:
-        reply = Reply("failed", note=error.strerror or str(error))
-    else:
-        if done.end == "stopped":
-            return None
-        reply = reply_of(done, case.task)
-    checked = check(case, reply)
+    made = attempt(case, solver, limits, seed, stop, guard)
+    if made is None:
+        return None
+    reply, checked = made
     return Record(
         set=case.set,
         instance=case.name,
@@ -234,3 +227,29 @@ def measured(
         peak=round(reply.peak, DIGITS),
         seed=seed,
     )
+
+
+def attempt(
+    case: Case,
+    solver: Solver,
+    limits: Limits,
+    seed: int = 0,
+    stop: threading.Event | None = None,
+    guard: Guard | None = None,
+) -> tuple[Reply, Checked] | None:
+    """What :func:`measured` makes a row of: the reply with its certificate, and the verdict on it.
+
+    Raises:
+        InputError: the instance file is gone.
+    """
+    command = solver.command(case, limits, seed)
+    wall = limits.timeout + GRACE
+    try:
+        done = process.run(command, wall, limits.memory, solver.variables, stop, guard)
+    except OSError as error:
+        reply = Reply("failed", note=error.strerror or str(error))
+    else:
+        if done.end == "stopped":
+            return None
+        reply = reply_of(done, case.task)
+    return reply, check(case, reply)
