@@ -22,6 +22,7 @@ from ermbit_instances.families.reduction import (
 )
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import colorability, coloring
+from ermbit_instances.reductions.classical_hypergraphs import too_few_colors
 from ermbit_instances.reductions.formulas import Status
 
 _HOW: dict[Status, str] = {
@@ -48,11 +49,14 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     except UsageError as error:
         raise FamilyError(f"parameter hypergraph: {error}") from None
     status: Status = "sat"
-    if found is None:
+    theorem = too_few_colors(parameters["hypergraph"], colors)
+    if theorem:
+        status = "unsat"
+    elif found is None:
         status, found = coloring.solve(source, colors)
     check_domain(weights, needed, status)
     values = None if found is None else coloring.certificate(source, colors, found, form)
-    return generated(document, status, values, _HOW)
+    return generated(document, status, values, _HOW, theorem)
 
 
 COLORING = register(

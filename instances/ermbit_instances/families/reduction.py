@@ -59,9 +59,15 @@ def generated(
     status: Status,
     values: Sequence[Rational] | None,
     how: dict[Status, str],
+    theorem: str = "",
 ) -> Generated:
-    """The instance with status, ``minimum`` 0 if it is sat, and the certificate of given values."""
+    """The instance with status, ``minimum`` 0 if it is sat, and the certificate of given values.
+
+    ``theorem``: of the literature, on which the status rests.
+    """
     meta: dict[str, Any] = {"status": status, "how": how[status]}
+    if theorem:
+        meta["how"] += f": {theorem}"
     if status == "sat":
         meta["minimum"] = 0
     document = {**document, "meta": {**meta, **document["meta"]}}

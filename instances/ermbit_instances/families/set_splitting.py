@@ -22,6 +22,7 @@ from ermbit_instances.families.reduction import (
 )
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import colorability, set_splitting
+from ermbit_instances.reductions.classical_hypergraphs import too_few_colors
 from ermbit_instances.reductions.formulas import Status
 
 _HOW: dict[Status, str] = {
@@ -47,11 +48,14 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     except UsageError as error:
         raise FamilyError(f"parameter hypergraph: {error}") from None
     status: Status = "sat"
-    if coloring is None:
+    theorem = too_few_colors(parameters["hypergraph"], set_splitting.COLORS)
+    if theorem:
+        status = "unsat"
+    elif coloring is None:
         status, coloring = set_splitting.solve(source)
     check_domain(weights, needed, status)
     values = None if coloring is None else set_splitting.certificate(source, coloring, form)
-    return generated(document, status, values, _HOW)
+    return generated(document, status, values, _HOW, theorem)
 
 
 SET_SPLITTING = register(

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 
 from ermbit_instances.errors import UsageError
 from ermbit_instances.rational import shorten
+from ermbit_instances.reductions.classical_hypergraphs import CLASSICAL
 
 if TYPE_CHECKING:
     from ermbit_instances.families.rng import Rng
 
 NOTATION = (
     "edges such as 0-1,1-2,0-1-3, after 5; if there are five vertices; path:N, cycle:N, star:N, "
-    "complete:N[:SIZE], bipartite:N:M, petersen, fano, random:N:EDGES[:SIZE]"
+    "complete:N[:SIZE], bipartite:N:M, petersen, fano, kneser:N:K, mycielski:K, queens:N, paley:Q, "
+    "waerden:N:K, schur:N, ramsey:N:K, random:N:EDGES[:SIZE]"
 )
 
 LARGEST = 10_000
@@ -102,6 +104,9 @@ def read_hypergraph(text: str, rng: Rng | None = None) -> Hypergraph:
             return random_hypergraph(rng, *numbers)
         if (name, len(numbers)) in _NAMED:
             return _NAMED[name, len(numbers)](*numbers)
+        if (name, len(numbers)) in CLASSICAL:
+            vertices, edges = CLASSICAL[name, len(numbers)](*numbers)
+            return Hypergraph(vertices, tuple(edges))
     raise UsageError(f"hypergraph {shorten(text)!r} is not one of: {NOTATION}")
 
 
