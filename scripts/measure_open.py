@@ -77,7 +77,7 @@ class Candidate:
 
 def main() -> int:
     """Run what is missing; exit status 1 if some answer was wrong."""
-    given = _arguments()
+    given = parser().parse_args()
     names = given.solvers.split(",")
     if not set(names) <= set(open_runs.SOLVERS):
         sys.exit(f"measure_open.py: solvers are {', '.join(open_runs.SOLVERS)}")
@@ -102,18 +102,19 @@ def main() -> int:
     return 1 if session.faults else 0
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=1, help="instances side by side (default: 1)")
-    parser.add_argument("--hours", type=float, default=1e6, help="begin no run that may end later")
-    parser.add_argument("--solvers", default=",".join(open_runs.SOLVERS), help="by commas")
-    parser.add_argument("--match", default="", help="only instances whose name contains this")
-    parser.add_argument("--limit", type=int, metavar="K", help="only the first K instances")
-    parser.add_argument("--timeout", type=float, default=open_runs.LIMIT, help="default: 600")
-    parser.add_argument("--memory", type=int, default=8192, help="megabytes (default: 8192)")
-    parser.add_argument("--out", type=Path, default=open_runs.PATH, help="another file of rows")
-    parser.add_argument("--list", action="store_true", help="run nothing: show what is known")
-    return parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("--jobs", type=int, default=1, help="instances side by side (default: 1)")
+    made.add_argument("--hours", type=float, default=1e6, help="begin no run that may end later")
+    made.add_argument("--solvers", default=",".join(open_runs.SOLVERS), help="by commas")
+    made.add_argument("--match", default="", help="only instances whose name contains this")
+    made.add_argument("--limit", type=int, metavar="K", help="only the first K instances")
+    made.add_argument("--timeout", type=float, default=open_runs.LIMIT, help="default: 600")
+    made.add_argument("--memory", type=int, default=8192, help="megabytes (default: 8192)")
+    made.add_argument("--out", type=Path, default=open_runs.PATH, help="another file of rows")
+    made.add_argument("--list", action="store_true", help="run nothing: show what is known")
+    return made
 
 
 def _candidates(folder: Path) -> list[Candidate]:

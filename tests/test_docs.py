@@ -127,9 +127,9 @@ def test_every_option_is_described_and_exists(name: str) -> None:
 
 
 def bench_options() -> set[str]:
-    """The options of scripts/bench_decide.py, from its text: it is no module of a package."""
-    script = text_of(ROOT / "scripts" / "bench_decide.py")
-    return set(re.findall(r'add_argument\(\s*"(--[a-z][a-z-]+)"', script))
+    """The options of the scripts that measure, from their text: they are no modules of a package."""
+    scripts = (text_of(ROOT / "scripts" / f"{name}.py") for name in ("bench_decide", "measure_open"))
+    return set(re.findall(r'add_argument\(\s*"(--[a-z][a-z-]+)"', "".join(scripts)))
 
 
 def test_no_page_mentions_an_option_that_does_not_exist() -> None:
