@@ -127,9 +127,10 @@ def test_every_option_is_described_and_exists(name: str) -> None:
 
 
 def bench_options() -> set[str]:
-    """The options of the scripts that measure, from their text: they are no modules of a package."""
-    scripts = (text_of(ROOT / "scripts" / f"{name}.py") for name in ("bench_decide", "measure_open"))
-    return set(re.findall(r'add_argument\(\s*"(--[a-z][a-z-]+)"', "".join(scripts)))
+    """The options of scripts that measure, from their text: they are no modules of a package."""
+    names = ("bench_decide", "measure_open")
+    text = "".join(text_of(ROOT / "scripts" / f"{name}.py") for name in names)
+    return set(re.findall(r'add_argument\(\s*"(--[a-z][a-z-]+)"', text))
 
 
 def test_no_page_mentions_an_option_that_does_not_exist() -> None:
