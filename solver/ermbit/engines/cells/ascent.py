@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ermbit.engines.float_program import FloatProgram
+
 Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-9
@@ -92,8 +94,6 @@ def climb(
     Returns:
         where it ended, or ``None`` if the numbers went wrong.
     """
-    from scipy.linalg.lapack import dgetrf, dgetrs
-
     x = start.point.copy()
     inside, numbers = list(start.inside), list(start.rows)
     at_high = start.at_high.copy()
@@ -111,10 +111,11 @@ def climb(
         multipliers = np.zeros(0)
         gain = goal
         if len(inside):
-            factors, pivots, failed = dgetrf(active.take(index, axis=1))
-            if failed:
+            try:
+                inverse = np.linalg.inv(active.take(index, axis=1))
+            except np.linalg.LinAlgError:
                 return None
-            multipliers, _ = dgetrs(factors, pivots, goal.take(index), trans=1)
+            multipliers = goal.take(index) @ inverse
             gain = goal - multipliers @ active
         gain = np.where(at_high, -gain, gain)
         gain[index] = 0.0
@@ -141,7 +142,7 @@ def climb(
             side = np.zeros(len(numbers))
             side[leaving] = -1.0 if kinds[leaving] == 1 or multipliers[leaving] < 0 else 1.0
         if len(inside):
-            step[index], _ = dgetrs(factors, pivots, side)
+            step[index] = inverse @ side
         size = np.abs(step)
         step /= size.max()
         # The first bound of a coordinate on the way, or the first row.
@@ -197,37 +198,36 @@ def first_vertex(
     goal: Floats, low: Floats, high: Floats, equations: Floats, rows: Rows
 ) -> Vertex | None:
     """A vertex of greatest value, by a solver of linear programs, or ``None``."""
-    from scipy.optimize import linprog
-
     # Rows that are violated are added a few at a time: hardly any of them matter.
     used = np.arange(0, len(rows.matrix), max(1, len(rows.matrix) // FIRST_ROWS))
+    zeros = np.zeros(len(equations))
     while True:
-        solved = linprog(
-            -goal,
-            A_ub=rows.matrix[used] if len(used) else None,
-            b_ub=rows.rhs[used] if len(used) else None,
-            A_eq=equations if len(equations) else None,
-            b_eq=np.zeros(len(equations)) if len(equations) else None,
-            bounds=np.column_stack([low, high]),
-            method="highs-ds",
+        program = FloatProgram(
+            goal=-goal,
+            matrix=np.concatenate([equations, rows.matrix[used]]),
+            lower=np.concatenate([zeros, np.full(len(used), -np.inf)]),
+            upper=np.concatenate([zeros, rows.rhs[used]]),
+            low=low,
+            high=high,
         )
-        if solved.x is None:
+        solved = program.solve("simplex")
+        if solved is None:
             return None
-        excess = rows.matrix @ solved.x - rows.rhs
+        excess = rows.matrix @ solved.point - rows.rhs
         excess[used] = 0.0
         worst = np.argsort(-excess, kind="stable")[:FIRST_ROWS]
         worst = worst[excess[worst] > TOLERANCE]
         if not len(worst):
             break
         used = np.concatenate([used, worst])
-    x = np.clip(solved.x, low, high)
+    x = np.clip(solved.point, low, high)
     margin = 1e-8 * np.maximum(1.0, high - low)
     at_high, at_low = x > high - margin, x < low + margin
     inside = [int(i) for i in np.nonzero(~at_high & ~at_low)[0]]
     tight = np.zeros(0, dtype=np.intp)
     if len(used):
         near = rows.rhs[used] - rows.matrix[used] @ x < 1e-8
-        weight = np.where(near, 1.0 - solved.ineqlin.marginals, 0.0)
+        weight = np.where(near, 1.0 - solved.multipliers[len(equations) :], 0.0)
         tight = used[np.argsort(-weight, kind="stable")[: int(near.sum())]]
     candidates = [(-1 - k, row) for k, row in enumerate(equations)]
     candidates += [(int(rows.numbers[t]), rows.matrix[t]) for t in tight]

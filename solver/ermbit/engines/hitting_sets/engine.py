@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from threading import Timer
 from typing import Any, ClassVar
 
+import numpy as np
 from gmpy2 import mpq
 
 from ermbit.engines.engine import (
@@ -26,6 +27,7 @@ from ermbit.engines.engine import (
     Report,
     Task,
 )
+from ermbit.engines.float_program import Columns, FloatProgram
 from ermbit.engines.hitting_sets.gordan import Core, System
 from ermbit.engines.linear_classifier import Classifier, read_classifier
 from ermbit_encodings.problem import Problem
@@ -247,26 +249,31 @@ class HittingSearch:
         A float program proposes the shares of this linear relaxation; rounded down to fractions
         of ``SHARES`` and cut where they are too much, they are right whatever it proposes.
         """
-        import numpy as np
-        from scipy.optimize import linprog
-        from scipy.sparse import csr_array
-
         sets = sorted(self.bad, key=lambda bad: bad.samples)
         if not sets:
             return 0
         self._check()
-        columns = np.repeat(np.arange(len(sets)), [len(bad.samples) for bad in sets])
-        rows = np.concatenate([bad.samples for bad in sets])
-        shape = (len(self.weights), len(sets))
-        matrix = csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
+        sizes = [len(bad.samples) for bad in sets]
+        entries = Columns(
+            starts=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32),
+            rows=np.concatenate([bad.samples for bad in sets]).astype(np.int32),
+            values=np.ones(sum(sizes)),
+        )
         limits = np.array([float(w) for w in self.weights])
-        answer = linprog(-np.ones(len(sets)), A_ub=matrix, b_ub=limits, method="highs")
-        if answer.x is None:
+        proposal = FloatProgram(
+            goal=-np.ones(len(sets)),
+            matrix=entries,
+            lower=np.full(len(limits), -np.inf),
+            upper=limits,
+            low=np.zeros(len(sets)),
+            high=np.full(len(sets), np.inf),
+        ).solve()
+        if proposal is None:
             return 0
         left = [w * SHARES for w in self.weights]
         total = 0
-        for bad, proposed in zip(sets, answer.x, strict=True):
-            share = min(max(0, round(float(proposed) * SHARES)), *(left[i] for i in bad.samples))
+        for bad, proposed in zip(sets, proposal.point.tolist(), strict=True):
+            share = min(max(0, round(proposed * SHARES)), *(left[i] for i in bad.samples))
             for i in bad.samples:
                 left[i] -= share
             total += share

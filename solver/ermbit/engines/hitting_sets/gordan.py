@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from gmpy2 import mpq
 
+from ermbit.engines.float_program import FloatProgram
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
@@ -83,28 +84,32 @@ class System:
 
     def _proposed(self, chosen: Sequence[int]) -> tuple[Rational, ...] | Core | None:
         """What a float program suggests, if it holds exactly."""
-        from scipy.optimize import linprog
-
         self.programs += 1
         rows = self._scaled[list(chosen)]
         count, width = rows.shape
         # Largest t with a·u ≥ t for all forms and |u_k| ≤ 1.
         left = np.concatenate([-rows, np.ones((count, 1))], axis=1)
-        bounds = [(-1.0, 1.0)] * width + [(None, 1.0)]
-        objective = np.zeros(width + 1)
-        objective[-1] = -1.0
-        answer = linprog(objective, A_ub=left, b_ub=np.zeros(count), bounds=bounds, method="highs")
-        if answer.x is None:
+        goal = np.zeros(width + 1)
+        goal[-1] = -1.0
+        answer = FloatProgram(
+            goal=goal,
+            matrix=left,
+            lower=np.full(count, -np.inf),
+            upper=np.zeros(count),
+            low=np.append(np.full(width, -1.0), -np.inf),
+            high=np.ones(width + 1),
+        ).solve()
+        if answer is None:
             return None
-        if answer.x[-1] > SOLVED:
-            u = answer.x[:-1] / self._widths
+        if answer.point[-1] > SOLVED:
+            u = answer.point[:-1] / self._widths
             u = u / max(float(np.abs(u).max()), 1e-300)
             for bits in ROUNDINGS:
                 integers = [round(float(v) * (1 << bits)) for v in u]
                 if self.are_positive(chosen, integers):
                     return tuple(mpq(v, 1 << bits) for v in integers)
             return None
-        multipliers = -np.asarray(answer.ineqlin.marginals)
+        multipliers = -answer.multipliers
         support = [i for i, m in zip(chosen, multipliers, strict=True) if m > SUPPORTED]
         return self._core(support)
 

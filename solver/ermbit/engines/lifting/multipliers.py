@@ -27,6 +27,7 @@ import numpy as np
 from gmpy2 import mpq
 from numpy.typing import NDArray
 
+from ermbit.engines.float_program import FloatProgram
 from ermbit.engines.lifting.linear import independent, solve_square
 from ermbit.engines.lifting.relaxation import Relaxation
 from ermbit_instances.rational import Rational, bit_length
@@ -126,8 +127,6 @@ class Dual:
         return found
 
     def _linear_program(self, cone: Floats, free: Floats, margin: float) -> Floats | None:
-        from scipy.optimize import linprog
-
         targets, weights = self.floats
         count = len(targets)
         norms = np.abs(cone).sum(axis=0)
@@ -142,16 +141,24 @@ class Dual:
             above = np.vstack([np.hstack([above, -above]), np.tile(1.0 / weights, 2)])
             limits = np.concatenate([limits / (float(weights.max()) * count), [1.0]])
             equal = np.hstack([equal, -equal])
-            top = 0.0 if self.loss == "hinge" else None
-            bounds = [(0.0, None)] * count + [(0.0, top)] * count
+            low = np.zeros(2 * count)
+            high = np.full(2 * count, np.inf)
+            if self.loss == "hinge":
+                high[count:] = 0.0
         else:
-            low = [0.0] * count if self.loss == "hinge" else (-weights).tolist()
-            bounds = list(zip(low, weights.tolist(), strict=True))
-        more = {"A_eq": equal, "b_eq": np.zeros(len(equal))} if len(equal) else {}
-        answer = linprog(goal, A_ub=above, b_ub=limits, bounds=bounds, **more)
-        if answer.x is None:
+            low = np.zeros(count) if self.loss == "hinge" else -weights
+            high = weights
+        proposal = FloatProgram(
+            goal=goal,
+            matrix=np.vstack([above, equal]),
+            lower=np.concatenate([np.full(len(above), -np.inf), np.zeros(len(equal))]),
+            upper=np.concatenate([limits, np.zeros(len(equal))]),
+            low=low,
+            high=high,
+        ).solve()
+        if proposal is None:
             return None
-        x: Floats = np.asarray(answer.x)
+        x = proposal.point
         return x[:count] - x[count:] if self.is_max else x
 
 

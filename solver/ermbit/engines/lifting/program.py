@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from gmpy2 import mpq
 
+from ermbit.engines.float_program import FloatProgram, Method
 from ermbit.engines.lifting.linear import (
     Column,
     Vector,
@@ -29,6 +30,9 @@ from ermbit.engines.lifting.linear import (
 )
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational, bit_length
+
+METHODS: tuple[Method, ...] = ("simplex", "ipm")
+"""Ways to a proposal: the second where the first fails."""
 
 INSIDE = 1e-7
 """How far a float multiplier is from its bounds, relative to them, if it is taken to be basic."""
@@ -166,8 +170,6 @@ def _proposals(rows: Sequence[Row]) -> Iterator[tuple[list[int], list[bool]]]:
     longest += max(abs(v).bit_length() for row in rows for v in row.coefficients)
     if longest > FLOAT_BITS:
         return
-    from scipy.optimize import linprog
-
     matrix = np.array([[float(v) for v in row.coefficients] for row in rows])
     matrix = matrix / np.abs(matrix).max(axis=0)
     unit = max(float(max(abs(row.side) for row in rows)), 1e-300)
@@ -177,18 +179,13 @@ def _proposals(rows: Sequence[Row]) -> Iterator[tuple[list[int], list[bool]]]:
     finite = np.abs(np.concatenate([low, high]))
     scale = max(float(finite[np.isfinite(finite)].max(initial=0.0)), 1e-300)
     low, high = low / scale, high / scale
-    for method in ("highs-ds", "highs-ipm"):
-        answer = linprog(
-            -sides,
-            A_eq=matrix.T,
-            b_eq=np.zeros(matrix.shape[1]),
-            bounds=np.stack([low, high], axis=1),
-            method=method,
-        )
-        if answer.x is None:
+    zeros = np.zeros(matrix.shape[1])
+    dual = FloatProgram(-sides, matrix.T, zeros, zeros, low, high)
+    for method in METHODS:
+        proposal = dual.solve(method)
+        if proposal is None:
             continue
-        x = np.asarray(answer.x)
-        c = -np.asarray(answer.eqlin.marginals)
+        x, c = proposal.point, -proposal.multipliers
         residuals = np.abs(sides - matrix @ c)
         inside = np.minimum(x - low, high - x)
         # Multipliers between their bounds first, then the rows that fit best.
