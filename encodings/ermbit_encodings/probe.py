@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gmpy2 import mpq
@@ -11,10 +12,19 @@ from ermbit_encodings.mixed.normalisation import fixed_nodes
 from ermbit_encodings.mixed.program import NotLinearError
 from ermbit_encodings.problem import Problem
 from ermbit_instances.dataset import Dataset
+from ermbit_instances.domain import Domain
+from ermbit_instances.network import Network, Neuron
+from ermbit_instances.rational import Rational
 from ermbit_instances.table import Table
 
 DATA_ROWS = 32
 """Samples that are encoded besides the generic one where that does not suffice."""
+
+LONG = 4096
+"""Bits of a neuron without parameters from which on a short number stands for its value."""
+
+STAND_IN = mpq(3, 5)
+"""That number: not 0, so that no product is hidden."""
 
 
 def linearity_obstacle(
@@ -24,7 +34,8 @@ def linearity_obstacle(
 
     The probe's inputs are generic numbers, so that no accidental zero hides a product. Data with
     zeros can only be easier. Behind neurons without parameters inputs are not generic any more:
-    there some of the data are encoded as well.
+    there some of the data are encoded as well. What is long there (powers of powers) is not
+    computed: a product with any other number than 0 is as linear as with the true one.
     """
     instance = problem.instance
     width = instance.network.input_count
@@ -33,8 +44,60 @@ def linearity_obstacle(
         rows += dict.fromkeys(row.x for row in problem.samples.rows[:DATA_ROWS])
     x, y = Table(rows), Table([instance.data.y[0]] * len(rows))
     probe = Problem(replace(instance, data=Dataset(x, y)))
+    widest = max((_bits(v) for row in rows for v in row), default=1)
+    long, fixed = _long_neurons(instance.network, widest), fixed_nodes(instance.network)
+    known = {node: STAND_IN for node in long if node in fixed}
     try:
-        encode_mixed(probe, products=products, homogenise=homogenise)
+        encode_mixed(
+            probe,
+            products=products,
+            homogenise=homogenise,
+            known=known,
+            ranges=not long,
+        )
     except NotLinearError as error:
         return str(error)
     return None
+
+
+def _long_neurons(network: Network, widest: int) -> frozenset[int]:
+    """Neurons whose values may have more than :data:`LONG` bits.
+
+    Args:
+        network: the network.
+        widest: bits of the longest input.
+
+    Bits are those of numerator and denominator together; they add up in products, and in sums of
+    numbers of different denominators. Real parameters count as short.
+    """
+    bits = dict.fromkeys(range(network.input_count), widest)
+    domains = {p.index: _extreme_bits(p.domain) for p in network.parameters}
+    for neuron in network.neurons:
+        # One that is long adds no more: a few long ones are reason enough.
+        read = [min(bits[source], LONG) for source in neuron.sources]
+        bits[neuron.node] = _most_bits(neuron, read, domains)
+    inputs = network.input_count
+    return frozenset(node for node, count in bits.items() if count > LONG and node >= inputs)
+
+
+def _extreme_bits(domain: Domain) -> int:
+    if domain.low is None or domain.high is None:
+        return 1
+    return max(_bits(domain.low), _bits(domain.high)) + (domain.grid or 1).bit_length()
+
+
+def _most_bits(neuron: Neuron, read: list[int], domains: Mapping[int, int]) -> int:
+    entries = sum(
+        1 + (_bits(e.value) if e.parameter is None else domains[e.parameter] + _bits(e.scale))
+        for e in neuron.entries()
+    )
+    inner, activation = sum(read) + entries, neuron.activation
+    if activation.kind == "polynomial":
+        return activation.degree * inner + sum(_bits(c) + 1 for c in activation.coefficients)
+    if activation.kind == "max":
+        return inner
+    return inner + max(map(_bits, activation.slopes)) + max(map(_bits, activation.intercepts))
+
+
+def _bits(value: Rational) -> int:
+    return int(value.numerator.bit_length() + value.denominator.bit_length())

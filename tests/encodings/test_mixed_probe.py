@@ -82,6 +82,38 @@ def test_frozen_layers_are_probed_with_the_data() -> None:
     assert linearity_obstacle(subject, products=False) is not None
 
 
+RATIONALS = {"domain": "rational", "bits": 3}
+
+
+@pytest.mark.parametrize("weights", [REALS, BITS, RATIONALS])
+@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("on_top", [[], [layer(1)], [layer(1, "step")], [layer(2, "square")]])
+def test_towers_of_squares_are_probed_without_their_numbers(
+    weights: Any, frozen: bool, on_top: list[Any]
+) -> None:
+    # 2^(2^70) fits into no memory; a tower of two squares has the same products.
+    def tower(height: int) -> Problem:
+        square = layer(1, "square") | {"weights": [[2]], "biases": ["1/3"]}
+        first = square if frozen else layer(1, "square")
+        rest = [*[square] * (height - 1), *on_top, layer(2, "identity")]
+        return problem([first, *rest], weights, [[0], [2]])
+
+    for products in (False, True):
+        low, high = (linearity_obstacle(tower(h), products=products) for h in (2, 70))
+        assert low == high
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_long_numbers_never_hide_a_product(sign: int) -> None:
+    # relu(−t) is 0 for the tower's value t; what stands for it is not, on the safe side.
+    square = layer(1, "square") | {"weights": [[2]], "bias": False}
+    relu = layer(1) | {"weights": [[sign]], "bias": False}
+    top = [layer(1) | {"bias": False}, layer(2, "identity")]
+    given = problem([*[square] * 70, relu, *top], REALS)
+    assert linearity_obstacle(given, products=False) is not None
+    assert linearity_obstacle(given, products=True) is None
+
+
 def test_contiguous_grids_stay_and_scattered_domains_become_real() -> None:
     weights = {
         "domain": "float",

@@ -174,6 +174,8 @@ def encode_mixed(
     symmetries: bool = True,
     signs: Mapping[int, bool] | None = None,
     rows: Sequence[int] | None = None,
+    known: Mapping[int, Rational] | None = None,
+    ranges: bool = True,
 ) -> MixedEncoding:
     """Encode an instance.
 
@@ -189,6 +191,8 @@ def encode_mixed(
         signs: the signs of outer weights that are normalised to ±1, by node, positive ones first
             in every class of interchangeable neurons: one pattern of those that are possible.
         rows: positions of the samples to be encoded, all without it. A sum is then a partial one.
+        known: numbers that stand for neurons, by node: for a probe whose program is thrown away.
+        ranges: let the ranges of the integer form decide pieces, where there is one.
 
     Raises:
         NotLinearError: a product of unknowns in a linear program, or a domain too large.
@@ -221,9 +225,9 @@ def encode_mixed(
     if symmetries:
         break_interchanges(problem, program, parameters, outer, signs or {})
         break_flips(problem, program, parameters, outer)
-    forward = Forward(program, network, parameters, gains, products)
+    forward = Forward(program, network, parameters, gains, products, known or {})
     loss = problem.instance.loss
-    form = problem.integer
+    form = problem.integer if ranges else None
     objective = Objective([], [], [], loss.reduction == "max")
     losses = LossEncoder(
         program, loss, objective, products, None if form is None else form.scale, exact_fit

@@ -63,6 +63,7 @@ class Forward:
             this is the multiplied one, U = G·u.
         gains: the homogenised neurons by node.
         products: whether products of real unknowns may stay.
+        known: numbers that stand for neurons, by node.
     """
 
     program: MixedProgram
@@ -70,6 +71,7 @@ class Forward:
     parameters: Sequence[Unknown]
     gains: Mapping[int, Gain]
     products: bool
+    known: Mapping[int, Rational]
 
     def unit(self, node: int) -> Polynomial:
         """The factor by which a neuron is multiplied: 1, or its gain."""
@@ -90,6 +92,9 @@ class Forward:
         """
         signals: list[Signal] = [constant(v) for v in x]
         for position, neuron in enumerate(self.network.neurons):
+            if neuron.node in self.known:
+                signals.append(constant(self.known[neuron.node]))
+                continue
             interval = (None, None) if bounds is None else bounds[position]
             signals.append(self._neuron(neuron, signals, interval))
         return [signals[node] for node in self.network.outputs]
