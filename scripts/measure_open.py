@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import queue
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -164,7 +165,6 @@ class _Session:
         self._end = end
         self._out = out
         self._known = open_runs.read(out)
-        self._versions = _versions()
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -221,15 +221,22 @@ class _Session:
             late = time.monotonic() + limits.timeout > self._end
             if late or self._stop.is_set():
                 return
+            version = _version(solver.name)  # now: the checkout may change while this goes on
             made = runs.attempt(
                 candidate.case, solver, limits, self._settings.seed, self._stop, guard
             )
             if made is None:
                 return
-            self._take(candidate, solver, limits, *made)
+            self._take(candidate, solver.name, version, limits, *made)
 
     def _take(
-        self, candidate: Candidate, solver: Solver, limits: Limits, reply: Reply, checked: Checked
+        self,
+        candidate: Candidate,
+        solver: str,
+        version: str,
+        limits: Limits,
+        reply: Reply,
+        checked: Checked,
     ) -> None:
         """Store what came out."""
         status = reply.status
@@ -240,8 +247,8 @@ class _Session:
         run = Run(
             candidate.name,
             candidate.instance.sha256,
-            solver.name,
-            self._versions[solver.name],
+            solver,
+            version,
             limits.timeout,
             limits.memory,
             len(limits.cores),
@@ -293,17 +300,17 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, int | str) else str(value)
 
 
-def _versions() -> dict[str, str]:
-    """Solver → version; of ermbit with the commit that is checked out."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "--short=9", "HEAD"]
-    try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
+def _version(solver: str) -> str:
+    """Of a peer as it is pinned; of ermbit with the commit, ``-dirty`` where files are changed."""
+    if solver == open_runs.OURS:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
         commit = ""
-    found = {open_runs.OURS: ermbit.__version__ + (f"+{commit}" if commit else "")}
+        if shutil.which("git"):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            commit = done.stdout.strip()
+        return ermbit.__version__ + (f"+{commit}" if commit else "")
     lines = (ROOT / "scripts" / "peers" / "requirements.txt").read_text("utf-8").splitlines()
-    pins = dict(line.split("==", 1) for line in lines if "==" in line)
-    return found | {peer: pins[package] for peer, package in PACKAGES.items()}
+    return dict(line.split("==", 1) for line in lines if "==" in line)[PACKAGES[solver]]
 
 
 def _list(chosen: Sequence[Candidate], out: Path) -> int:
