@@ -11,7 +11,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.lifting.engine import LiftingEngine
-from ermbit.engines.mixed.attempts import attempts, decide_in_turns
+from ermbit.engines.mixed.attempts import Attempt, Relaxation, Training, decide_in_turns, ways
 from ermbit.engines.mixed.nra import NraEngine
 from ermbit.engines.mixed.rounding import rational_certificate
 from ermbit.engines.mixed.search import search
@@ -202,8 +202,8 @@ def test_samples_are_added_until_all_are_met(target: int, expected: str) -> None
     def make(program: MixedProgram, own: Budget) -> Z3Program:
         return Z3Program(program, own, linear=False)
 
-    assert any(len(way.rows) < 5 for way in attempts(problem))
-    verdict = decide_in_turns(problem, budget(), make)
+    assert any(isinstance(way, Attempt) and len(way.rows) < 5 for way in ways(problem))
+    verdict = decide_in_turns(problem, budget(), make, training=False)
     assert verdict.status == expected
     if expected == "sat":
         assert verdict.found is not None and verdict.found.loss == 0

@@ -1,9 +1,12 @@
-"""Several encodings of one real question, tried in turns that grow.
+"""Several ways to one real question, tried in turns that grow.
 
 How long a decision procedure for polynomials takes depends on the encoding beyond prediction: an
 outer weight that is normalised away spares an unknown and takes away one that is linear; breaking
 symmetries spares cases and hides solutions. So every encoding gets a turn, then a longer one
 (Luby, Sinclair & Zuckerman 1993 on restarts); each alone would be complete.
+
+The first encoding is the plain one, the network as it is written down: what is easy for a solver
+without any preparation stays so. Training in floats has a turn too, and proposes solutions only.
 
 An attempt may begin with some of the samples. Losses are never negative, so what has no solution on
 some samples has none on all; a solution counts once it is verified on all, and else the samples
@@ -13,24 +16,31 @@ that it misses most are added.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gmpy2 import mpq
 
-from ermbit.engines.engine import Budget
-from ermbit.engines.mixed.search import Candidate, MixedSolver, candidate
+from ermbit.engines.engine import Budget, ignore
+from ermbit.engines.mixed.load import Load
+from ermbit.engines.mixed.refinement import Make, refine
+from ermbit.engines.mixed.search import Candidate, candidate
+from ermbit.engines.mixed.verdict import Verdict
 from ermbit.verifier.evaluation.evaluate import evaluate_sample
 from ermbit.verifier.verify import exact_loss
 from ermbit_encodings.mixed import MixedEncoding, encode_mixed, sign_patterns
-from ermbit_encodings.mixed.program import MixedProgram
 from ermbit_encodings.problem import Problem
+from ermbit_encodings.relaxation import real_relaxation
 from ermbit_instances.certificate import Value
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
-LONG, SHORT = 4.0, 2.0
-"""Seconds of an encoding's first turn: a turn that ends without an answer is lost."""
+PLAIN, OTHER = 1.5, 1.0
+"""Seconds of processor time of the first turns: a turn that ends without an answer is lost."""
+
+TRAINED = 0.6
+"""Seconds of the first turn of training."""
 
 GROWTH = 3.0
 """How much longer the next turn is."""
@@ -44,8 +54,17 @@ SPARE = 2
 ROUNDED = 128
 """Bits after the point of an irrational θ where it only has to choose samples."""
 
-Make = Callable[[MixedProgram, Budget], MixedSolver]
-"""Makes the solver of a program."""
+SCATTERED = 8
+"""Values of the longest list that is chosen from where a relaxation has a turn of its own."""
+
+
+class Way(Protocol):
+    """Something that may answer the question within a budget, and goes on later."""
+
+    @property
+    def turn(self) -> float: ...
+
+    def go(self, problem: Problem, budget: Budget, make: Make) -> Verdict: ...
 
 
 @dataclass
@@ -53,60 +72,112 @@ class Attempt:
     """One way to encode the question; what it refuted stays refuted.
 
     Attributes:
-        powers, symmetries: as in :func:`encode_mixed`.
+        powers, symmetries, homogenise: as in :func:`encode_mixed`.
         patterns: patterns of signs that are still open; one empty pattern for signs left open.
-        turn: seconds of the first turn.
+        turn: seconds of processor time of the first turn.
         rows: positions of the samples that are encoded.
     """
 
     powers: bool
     symmetries: bool
     turn: float
+    homogenise: bool = True
     patterns: list[Mapping[int, bool] | None] = field(default_factory=lambda: [None])
     rows: tuple[int, ...] = ()
 
+    def go(self, problem: Problem, budget: Budget, make: Make) -> Verdict:
+        """Go on; ``unsat`` once the last pattern is refuted. All open patterns get equal shares."""
+        reason = ""
+        patterns = list(self.patterns)
+        for done, pattern in enumerate(patterns):
+            verdict = _pattern(self, pattern, problem, _share(budget, len(patterns) - done), make)
+            if verdict.status == "sat":
+                return verdict
+            if verdict.status == "unsat":
+                self.patterns.remove(pattern)
+            else:
+                reason = verdict.reason
+        return Verdict("unknown", reason=reason) if self.patterns else Verdict("unsat")
 
-@dataclass(frozen=True)
-class Verdict:
-    """The end of a turn: ``sat`` with a candidate, ``unsat``, or ``unknown`` with the reason."""
 
-    status: str
-    found: Candidate | None = None
-    reason: str = ""
+@dataclass
+class Training:
+    """Least squares in floats from random starts; every turn has others."""
+
+    turn: float = TRAINED
+    turns: int = 0
+
+    def go(self, problem: Problem, budget: Budget, make: Make) -> Verdict:
+        """``sat`` or ``unknown``: what is found has been evaluated exactly."""
+        from ermbit.engines.training.engine import TrainingEngine
+
+        engine = TrainingEngine()
+        own = Budget(budget.deadline, budget.seed + self.turns, budget.memory)
+        self.turns += 1
+        if not engine.capability(problem, "decide").applicable:
+            return Verdict("unknown", reason="nothing to train")
+        outcome = engine.decide(problem, own, ignore)
+        if outcome.status != "sat" or outcome.values is None:
+            return Verdict("unknown", reason=outcome.reason)
+        values = tuple(outcome.values)
+        loss, _ = exact_loss(problem.instance, values)
+        if loss > problem.threshold:
+            raise InternalError(f"training claims {problem.threshold} for a loss that is larger")
+        return Verdict("sat", Candidate(values, loss))
 
 
-def attempts(problem: Problem) -> list[Attempt]:
-    """The encodings of a question over the reals, those that are alike only once."""
+@dataclass
+class Relaxation:
+    """Lists of values as reals first: what has no solution there needs no choice."""
+
+    turn: float = OTHER
+
+    def go(self, problem: Problem, budget: Budget, make: Make) -> Verdict:
+        return refine(problem, SCATTERED, budget, make)
+
+
+def ways(problem: Problem, *, training: bool = True) -> list[Way]:
+    """The ways to a question whose domains can all be encoded exactly, in their order."""
     every = tuple(range(len(problem.samples.rows)))
     wanted = problem.instance.network.parameter_count // len(problem.instance.network.outputs)
     first = every[: wanted + SPARE]
     signs: list[Mapping[int, bool] | None] = [*sign_patterns(problem, PATTERNS)]
-    normalised = Attempt(True, True, SHORT, signs or [None], first)
-    return [
-        Attempt(False, False, LONG, rows=every),
-        normalised,
-        Attempt(False, True, LONG, rows=every),
+    found: list[Way] = []
+    if real_relaxation(problem, SCATTERED) is not problem:
+        found.append(Relaxation())
+    found.append(Attempt(False, False, PLAIN, homogenise=False, rows=every))
+    if training:
+        found.append(Training())
+    found += [
+        Attempt(False, False, OTHER, rows=every),
+        Attempt(True, True, OTHER, patterns=signs or [None], rows=first),
+        Attempt(False, True, OTHER, rows=every),
     ]
+    return found
 
 
-def decide_in_turns(problem: Problem, budget: Budget, make: Make) -> Verdict:
-    """Decide L(θ) ≤ γ over the reals, with one encoding after the other.
+def decide_in_turns(
+    problem: Problem, budget: Budget, make: Make, *, training: bool = True
+) -> Verdict:
+    """Decide L(θ) ≤ γ, with one way after the other.
 
     Args:
         problem: with a threshold; all its domains can be encoded exactly.
         budget: of all turns together.
         make: the solver of a program under a budget.
+        training: let training have turns.
     """
-    ways = attempts(problem)
+    load = Load()
+    chosen = ways(problem, training=training)
     for growth in _growths():
-        for way in ways:
+        for way in chosen:
             remaining = budget.remaining
             if remaining is not None and remaining <= 0:
                 return Verdict("unknown", reason="stopped at the deadline")
-            turn = way.turn * growth
+            turn = way.turn * growth * load.factor()
             turn = turn if remaining is None else min(turn, remaining)
             own = Budget(time.monotonic() + turn, budget.seed, budget.memory)
-            verdict = _turn(way, problem, own, make)
+            verdict = way.go(problem, own, make)
             if verdict.status != "unknown":
                 return verdict
     raise AssertionError("unreachable: turns never end")
@@ -119,18 +190,12 @@ def _growths() -> Iterator[float]:
         growth *= GROWTH
 
 
-def _turn(way: Attempt, problem: Problem, budget: Budget, make: Make) -> Verdict:
-    """Go on with one attempt; ``unsat`` once its last pattern is refuted."""
-    reason = ""
-    for pattern in list(way.patterns):
-        verdict = _pattern(way, pattern, problem, budget, make)
-        if verdict.status == "sat":
-            return verdict
-        if verdict.status == "unsat":
-            way.patterns.remove(pattern)
-        else:
-            reason = verdict.reason
-    return Verdict("unknown", reason=reason) if way.patterns else Verdict("unsat")
+def _share(budget: Budget, parts: int) -> Budget:
+    """The first of equal parts of what is left of a budget."""
+    remaining = budget.remaining
+    if remaining is None or parts == 1:
+        return budget
+    return Budget(time.monotonic() + remaining / parts, budget.seed, budget.memory)
 
 
 def _pattern(
@@ -148,6 +213,7 @@ def _pattern(
             problem,
             products=True,
             exact_fit=threshold == 0,
+            homogenise=way.homogenise,
             powers=way.powers,
             symmetries=way.symmetries,
             signs=pattern,

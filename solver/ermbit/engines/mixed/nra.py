@@ -7,12 +7,16 @@ may be algebraic and are then verified as such, after an attempt to find rationa
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ermbit.engines.choice_bits import choice_cost
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
 from ermbit.engines.mixed.attempts import decide_in_turns
 from ermbit.engines.mixed.descent import Descent
+from ermbit.engines.mixed.refinement import refine
 from ermbit.engines.mixed.rounding import rational_certificate
 from ermbit.engines.mixed.search import MixedSolver, search
+from ermbit.engines.mixed.verdict import Verdict
 from ermbit.engines.mixed.z3_backend import Z3Program
 from ermbit_encodings.mixed import NotLinearError, encode_mixed
 from ermbit_encodings.mixed.parameters import LISTED_LIMIT
@@ -30,6 +34,8 @@ class NraEngine(Engine):
 
     name = "nra"
     summary = "nonlinear real arithmetic (z3)"
+    trains: ClassVar[bool] = True
+    """Whether training has turns too."""
 
     def capability(self, problem: Problem, task: Task) -> Capability:
         relaxed = real_relaxation(problem, LISTED_LIMIT)
@@ -52,28 +58,33 @@ class NraEngine(Engine):
             return Outcome("unsat", reason="losses are never negative")
         relaxed = real_relaxation(problem, LISTED_LIMIT)
         try:
-            encoding = encode_mixed(
-                relaxed,
-                products=True,
-                exact_fit=threshold == 0,
-                homogenise=relaxed is problem,
-            )
+            verdict = self._decided(problem, relaxed, budget)
         except NotLinearError as error:
             return Outcome("unknown", reason=str(error))
-        if relaxed is problem and not encoding.program.is_linear:
-            verdict = decide_in_turns(problem, budget, self.solver)
-            status, found, reason = verdict.status, verdict.found, verdict.reason
-        else:
-            encoding.objective.bound(encoding.program, encoding.budget(threshold))
-            solver = self.solver(encoding.program, budget)
-            status, found, reason = search(solver, encoding, problem, threshold, strict=False)
-        if status == "sat" and found is not None:
+        found = verdict.found
+        if verdict.status == "sat" and found is not None:
             values = rational_certificate(problem, found.values)
             return Outcome("sat", values or found.values)
-        if status == "unsat":
+        if verdict.status == "unsat":
             kind = "real solution" if relaxed is problem else "solution in the domains"
             return Outcome("unsat", reason=f"the polynomial constraints have no {kind}")
-        return Outcome("unknown", reason=reason)
+        return Outcome("unknown", reason=verdict.reason)
+
+    def _decided(self, problem: Problem, relaxed: Problem, budget: Budget) -> Verdict:
+        """Decide; a linear program needs no turns.
+
+        Raises:
+            NotLinearError: an encoding that the solver cannot be given.
+        """
+        if relaxed is not problem:
+            return refine(problem, LISTED_LIMIT, budget, self.solver)
+        threshold = problem.threshold
+        encoding = encode_mixed(problem, products=True, exact_fit=threshold == 0)
+        if not encoding.program.is_linear:
+            return decide_in_turns(problem, budget, self.solver, training=self.trains)
+        encoding.objective.bound(encoding.program, encoding.budget(threshold))
+        solver = self.solver(encoding.program, budget)
+        return Verdict(*search(solver, encoding, problem, threshold, strict=False))
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         relaxed = real_relaxation(problem, LISTED_LIMIT)

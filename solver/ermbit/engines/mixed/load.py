@@ -1,0 +1,32 @@
+"""How much slower the clock on the wall makes a process than its own processor time.
+
+Turns are chosen in seconds of processor time, solvers are stopped by the clock. On a machine that
+is shared, a turn of one second that gets a fifth of a processor would end before it began.
+"""
+
+from __future__ import annotations
+
+import time
+
+SHORTEST = 0.02
+"""Seconds of processor time below which nothing is measured: the clock is too coarse."""
+
+MOST = 8.0
+"""Largest factor: what waited for something else than the processor is not taken for load."""
+
+
+class Load:
+    """Seconds of the clock for a second of processor time, since it was last asked."""
+
+    def __init__(self) -> None:
+        self._wall, self._processor = time.monotonic(), time.process_time()
+        self._factor = 1.0
+
+    def factor(self) -> float:
+        """At least 1; the last one measured where too little has been done since."""
+        wall, processor = time.monotonic(), time.process_time()
+        if processor - self._processor >= SHORTEST:
+            ratio = (wall - self._wall) / (processor - self._processor)
+            self._factor = min(max(ratio, 1.0), MOST)
+            self._wall, self._processor = wall, processor
+        return self._factor
