@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ermbit_instances.errors import UsageError
-from ermbit_instances.families.family import (
-    Family,
-    FamilyError,
-    FamilyParameter,
-    Generated,
-    register,
-)
+from ermbit_instances.families.family import Family, FamilyParameter, Generated, register
 from ermbit_instances.families.reduction import (
     DOMAIN,
     LOSS,
-    check_domain,
     chosen_domain,
-    generated,
+    family_errors,
+    reduced,
 )
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import colorability, coloring
@@ -35,7 +28,7 @@ _HOW: dict[Status, str] = {
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     """The instance of a given or random hypergraph, its status by planting or by search."""
     form, colors = parameters["form"], parameters["colors"]
-    try:
+    with family_errors("parameter hypergraph: "):
         source, found = colorability.read_source(parameters["hypergraph"], rng, colors)
         needed = coloring.needed_values(source, colors, form)
         values_text = ",".join(map(str, sorted(needed)))
@@ -44,19 +37,20 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
         )
         weights = chosen_domain(parameters["domain"], smallest)
         document = coloring.instance(source, colors, form, weights, parameters["loss"])
-    except FamilyError:
-        raise
-    except UsageError as error:
-        raise FamilyError(f"parameter hypergraph: {error}") from None
-    status: Status = "sat"
     theorem = too_few_colors(parameters["hypergraph"], colors)
+    solved: tuple[Status, colorability.Coloring | None] = ("sat", found)
     if theorem:
-        status = "unsat"
+        solved = ("unsat", None)
     elif found is None:
-        status, found = coloring.solve(source, colors)
-    check_domain(weights, needed, status)
-    values = None if found is None else coloring.certificate(source, colors, found, form)
-    return generated(document, status, values, _HOW, theorem)
+        solved = coloring.solve(source, colors)
+    return reduced(
+        document,
+        needed,
+        solved,
+        lambda colored: coloring.certificate(source, colors, colored, form),
+        _HOW,
+        theorem,
+    )
 
 
 COLORING = register(

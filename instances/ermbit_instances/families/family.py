@@ -27,6 +27,7 @@ __all__ = [
     "ParameterValue",
     "certificate_document",
     "instance_document",
+    "read_integer",
     "read_rational",
     "register",
     "registered",
@@ -50,6 +51,14 @@ def read_rational(value: object, what: str) -> Rational:
         return as_rational(value.strip() if isinstance(value, str) else value)
     except (TypeError, ValueError) as error:
         raise FamilyError(f"{what}: {error}") from None
+
+
+def read_integer(text: str, what: str) -> int:
+    """The integer that a text denotes; FamilyError, naming ``what``, for anything else."""
+    value = read_rational(text, what)
+    if value.denominator != 1:
+        raise FamilyError(f"{what}: expected integers, got {text}")
+    return int(value.numerator)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from gmpy2 import mpq
 
 from ermbit_instances.domain import RealDomain
 from ermbit_instances.families import labelling
-from ermbit_instances.families.activation_text import activation_document, activation_parameter
+from ermbit_instances.families.activation_text import activation_parameter
 from ermbit_instances.families.contradictions import lower_bound
 from ermbit_instances.families.domain_text import domain_document, domain_of, domain_parameter
 from ermbit_instances.families.family import (
@@ -34,12 +34,13 @@ from ermbit_instances.families.family import (
 from ermbit_instances.families.layered import (
     BIAS,
     HIDDEN,
+    INPUTS,
     Architecture,
     Layer,
     Weights,
-    architecture,
     draw_weights,
     evaluate,
+    shape_of,
 )
 from ermbit_instances.families.linear_systems import solve
 from ermbit_instances.families.planting import Sample, check_ranges, data_document
@@ -58,13 +59,7 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     outputs, loss, reduction = parameters["outputs"], parameters["loss"], parameters["reduction"]
     threshold = read_rational(parameters["threshold"], "parameter threshold")
     weights = domain_document(parameters["domain"])
-    shape = architecture(
-        parameters["inputs"],
-        parameters["hidden"],
-        activation_document(parameters["activation"]),
-        outputs,
-        parameters["bias"] == "yes",
-    )
+    shape = shape_of(parameters)
     samples: list[Sample] = []
     for _ in range(parameters["samples"]):
         x = _draw(rng, parameters, "data", shape.inputs)
@@ -149,15 +144,13 @@ INTERPOLATION = register(
         summary="random inputs and targets, to be met exactly; status by linear algebra or unknown",
         source="capacity of networks on random targets (Baum 1988; Sontag 1997)",
         parameters=(
-            FamilyParameter("inputs", "integer", 2, "input dimension", 1, 1000),
+            INPUTS,
             HIDDEN,
             activation_parameter(),
             FamilyParameter("outputs", "integer", 1, "outputs", 1, 100),
             BIAS,
             domain_parameter("real"),
-            FamilyParameter(
-                "loss", "choice", "absolute", "loss of one sample", choices=("absolute", "squared")
-            ),
+            labelling.loss_parameter("absolute", labelling.TARGET_LOSSES),
             labelling.REDUCTION,
             FamilyParameter("samples", "integer", 4, "number of samples N", 1, 100_000),
             FamilyParameter("data_low", "integer", -9, "least numerator of inputs", -_WIDE, _WIDE),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ermbit_instances.errors import UsageError
 from ermbit_instances.families.domain_text import (
     domain_document,
     domain_of,
@@ -13,13 +12,12 @@ from ermbit_instances.families.domain_text import (
 )
 from ermbit_instances.families.family import (
     Family,
-    FamilyError,
     FamilyParameter,
     Generated,
     read_rational,
     register,
 )
-from ermbit_instances.families.reduction import LOSS, generated
+from ermbit_instances.families.reduction import LOSS, family_errors, generated
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import irrational
 from ermbit_instances.reductions.formulas import Status
@@ -34,10 +32,8 @@ _HOW: dict[Status, str] = {
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     """The instance of a form and a label; nothing is drawn at random."""
     label = read_rational(parameters["label"], "parameter label")
-    try:
+    with family_errors():
         source = irrational.Fit(parameters["form"], label, parameters["depth"])
-    except UsageError as error:
-        raise FamilyError(str(error)) from None
     weights = domain_document(parameters["domain"])
     domain = domain_of(weights)
     document = irrational.instance(source, weights, parameters["loss"])

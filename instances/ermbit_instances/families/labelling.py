@@ -14,16 +14,17 @@ from gmpy2 import mpq
 from ermbit_instances.families.family import FamilyParameter
 from ermbit_instances.rational import Rational
 
-LOSSES = ("absolute", "squared", "hinge", "zero_one")
+TARGET_LOSSES = ("absolute", "squared")
+LOSSES = (*TARGET_LOSSES, "hinge", "zero_one")
 
 REDUCTION = FamilyParameter(
     "reduction", "choice", "mean", "how sample losses are combined", choices=("mean", "sum", "max")
 )
 
 
-def loss_parameter(default: str) -> FamilyParameter:
+def loss_parameter(default: str, choices: tuple[str, ...] = LOSSES) -> FamilyParameter:
     """The family parameter ``loss``."""
-    return FamilyParameter("loss", "choice", default, "loss of one sample", choices=LOSSES)
+    return FamilyParameter("loss", "choice", default, "loss of one sample", choices=choices)
 
 
 def loss_document(name: str, reduction: str) -> dict[str, Any]:

@@ -6,22 +6,24 @@ handful of samples; certificates are judged elsewhere, from the written file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gmpy2 import mpq
 
 from ermbit_instances.activation import IDENTITY, Activation
-from ermbit_instances.families.activation_text import activation_of
+from ermbit_instances.families.activation_text import activation_document, activation_of
 from ermbit_instances.families.family import FamilyError, FamilyParameter, ParameterValue
 from ermbit_instances.rational import Rational, write_rational
 
 _LARGEST_LAYER = 4096
 
+INPUTS = FamilyParameter("inputs", "integer", 2, "input dimension", 1, 1000)
 HIDDEN = FamilyParameter(
     "hidden", "text", "2", "units of the hidden layers, such as 3 or 4-2; none for no hidden layer"
 )
+OUTPUTS = FamilyParameter("outputs", "integer", 1, "outputs (classes, if above 1)", 1, 100)
 BIAS = FamilyParameter("bias", "flag", "yes", "whether units have biases")
 
 
@@ -90,6 +92,17 @@ def architecture(
         )
     layers = [Layer(int(width), activation) for width in widths]
     return Architecture(inputs, (*layers, Layer(outputs, "identity")), bias)
+
+
+def shape_of(parameters: Mapping[str, Any]) -> Architecture:
+    """The network that ``inputs``, ``hidden``, ``activation``, ``outputs`` and ``bias`` ask for."""
+    return architecture(
+        parameters["inputs"],
+        parameters["hidden"],
+        activation_document(parameters["activation"]),
+        parameters["outputs"],
+        parameters["bias"] == "yes",
+    )
 
 
 def draw_weights(shape: Architecture, draw: Callable[[], Rational]) -> Weights:

@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ermbit_instances.errors import UsageError
-from ermbit_instances.families.family import (
-    Family,
-    FamilyError,
-    FamilyParameter,
-    Generated,
-    register,
-)
+from ermbit_instances.families.family import Family, FamilyParameter, Generated, register
 from ermbit_instances.families.reduction import (
     DOMAIN,
     LOSS,
-    check_domain,
-    chosen_domain,
-    generated,
+    family_errors,
+    reduced,
+    spanning_domain,
 )
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import loading
-from ermbit_instances.reductions.formulas import NOTATION, Status, read_source
+from ermbit_instances.reductions.formulas import NOTATION, Assignment, Status, read_source
 
 _HOW: dict[Status, str] = {
     "sat": "reduction from satisfiability; an assignment is known",
@@ -34,22 +27,18 @@ _HOW: dict[Status, str] = {
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     """The instance of a given or random formula, its status by planting or by search."""
     form = parameters["form"]
-    try:
+    with family_errors("parameter "):
         formula, assignment = read_source(parameters["formula"], rng)
         loading.check_formula(formula)
         needed = loading.needed_values(formula, form)
-        weights = chosen_domain(parameters["domain"], f"int:{min(needed)}:{max(needed)}")
+        weights = spanning_domain(parameters["domain"], needed)
         document = loading.instance(formula, form, weights, parameters["loss"])
-    except FamilyError:
-        raise
-    except UsageError as error:
-        raise FamilyError(f"parameter {error}") from None
-    status: Status = "sat"
+    solved: tuple[Status, Assignment | None] = ("sat", assignment)
     if assignment is None:
-        status, assignment = loading.solve(formula)
-    check_domain(weights, needed, status)
-    values = None if assignment is None else loading.certificate(formula, assignment, form)
-    return generated(document, status, values, _HOW)
+        solved = loading.solve(formula)
+    return reduced(
+        document, needed, solved, lambda found: loading.certificate(formula, found, form), _HOW
+    )
 
 
 LOADING = register(

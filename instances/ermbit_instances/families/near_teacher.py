@@ -23,8 +23,10 @@ from ermbit_instances.families.family import (
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS, HIDDEN, architecture
+from ermbit_instances.families.layered import BIAS, HIDDEN, INPUTS, OUTPUTS, shape_of
 from ermbit_instances.families.planting import (
+    DATA_HIGH,
+    DATA_LOW,
     Sample,
     check_ranges,
     corrupt,
@@ -53,9 +55,7 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
         raise FamilyError(f"parameter wrong: too many for {count} samples")
     activation = activation_document(parameters["activation"])
     weights = domain_document(parameters["domain"])
-    shape = architecture(
-        parameters["inputs"], parameters["hidden"], activation, outputs, parameters["bias"] == "yes"
-    )
+    shape = shape_of(parameters)
     teacher, samples = teacher_and_samples(
         rng,
         shape,
@@ -114,17 +114,17 @@ NEAR_TEACHER = register(
         summary="data of a hidden network with wrong labels; the threshold is a part of its loss",
         source="planted teacher-student instances with noise (Gardner & Derrida 1989)",
         parameters=(
-            FamilyParameter("inputs", "integer", 2, "input dimension", 1, 1000),
+            INPUTS,
             HIDDEN,
             activation_parameter(),
-            FamilyParameter("outputs", "integer", 1, "outputs (classes, if above 1)", 1, 100),
+            OUTPUTS,
             BIAS,
             domain_parameter("int:-2:2"),
             labelling.loss_parameter("absolute"),
             labelling.REDUCTION,
             FamilyParameter("samples", "integer", 8, "samples N, copies included", 1, 10**5),
-            FamilyParameter("data_low", "integer", -3, "least input", -(10**6), 10**6),
-            FamilyParameter("data_high", "integer", 3, "greatest input", -(10**6), 10**6),
+            DATA_LOW,
+            DATA_HIGH,
             FamilyParameter("wrong", "integer", 2, "number of wrong labels", 0, 10**5),
             FamilyParameter(
                 "kind",

@@ -7,19 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ermbit_instances.errors import UsageError
-from ermbit_instances.families.family import (
-    Family,
-    FamilyError,
-    FamilyParameter,
-    Generated,
-    register,
-)
+from ermbit_instances.families.family import Family, FamilyParameter, Generated, register
 from ermbit_instances.families.reduction import (
     DOMAIN,
     LOSS,
-    check_domain,
-    chosen_domain,
-    generated,
+    family_errors,
+    reduced,
+    spanning_domain,
 )
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import one_in_three
@@ -39,18 +33,16 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     """The instance of given or random triples, its status by planting or by search."""
     form = parameters["form"]
     needed = one_in_three.needed_values(form)
-    weights = chosen_domain(parameters["domain"], f"int:{min(needed)}:{max(needed)}")
-    try:
+    weights = spanning_domain(parameters["domain"], needed)
+    with family_errors("parameter triples: "):
         source, assignment = _source(parameters["triples"], rng)
         document = one_in_three.instance(source, form, weights, parameters["loss"])
-    except UsageError as error:
-        raise FamilyError(f"parameter triples: {error}") from None
-    status: Status = "sat"
+    solved: tuple[Status, Assignment | None] = ("sat", assignment)
     if assignment is None:
-        status, assignment = one_in_three.solve(source)
-    check_domain(weights, needed, status)
-    values = None if assignment is None else one_in_three.certificate(assignment, form)
-    return generated(document, status, values, _HOW)
+        solved = one_in_three.solve(source)
+    return reduced(
+        document, needed, solved, lambda found: one_in_three.certificate(found, form), _HOW
+    )
 
 
 def _source(text: str, rng: Rng) -> tuple[Hypergraph, Assignment | None]:

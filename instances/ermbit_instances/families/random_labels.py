@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ermbit_instances.families import labelling
-from ermbit_instances.families.activation_text import activation_document, activation_parameter
+from ermbit_instances.families.activation_text import activation_parameter
 from ermbit_instances.families.domain_text import domain_document, domain_parameter
 from ermbit_instances.families.family import (
     Family,
-    FamilyError,
     FamilyParameter,
     Generated,
     instance_document,
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS, HIDDEN, architecture
+from ermbit_instances.families.layered import BIAS, HIDDEN, INPUTS, OUTPUTS, shape_of
+from ermbit_instances.families.planting import DATA_HIGH, DATA_LOW, SAMPLES, check_ranges
 from ermbit_instances.families.rng import Rng
 
 
@@ -27,17 +27,9 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     The labels of a classification loss are its label set (``label_low``, ``label_high`` then have
     no meaning); targets of ``absolute`` and ``squared`` are uniform in label_low..label_high.
     """
-    for low, high in (("data_low", "data_high"), ("label_low", "label_high")):
-        if parameters[low] > parameters[high]:
-            raise FamilyError(f"parameter {low}: greater than {high}")
+    check_ranges(parameters, "data", "label")
     loss, outputs = parameters["loss"], parameters["outputs"]
-    shape = architecture(
-        parameters["inputs"],
-        parameters["hidden"],
-        activation_document(parameters["activation"]),
-        outputs,
-        parameters["bias"] == "yes",
-    )
+    shape = shape_of(parameters)
     x, y = [], []
     for _ in range(parameters["samples"]):
         low, high = parameters["data_low"], parameters["data_high"]
@@ -65,17 +57,17 @@ RANDOM_LABELS = register(
         summary="random inputs with random labels; status unknown",
         source="capacity of networks on random dichotomies (Cover 1965)",
         parameters=(
-            FamilyParameter("inputs", "integer", 2, "input dimension", 1, 1000),
+            INPUTS,
             HIDDEN,
             activation_parameter(),
-            FamilyParameter("outputs", "integer", 1, "outputs (classes, if above 1)", 1, 100),
+            OUTPUTS,
             BIAS,
             domain_parameter("int:-2:2"),
             labelling.loss_parameter("zero_one"),
             labelling.REDUCTION,
-            FamilyParameter("samples", "integer", 8, "number of samples N", 1, 100_000),
-            FamilyParameter("data_low", "integer", -3, "least input", -(10**6), 10**6),
-            FamilyParameter("data_high", "integer", 3, "greatest input", -(10**6), 10**6),
+            SAMPLES,
+            DATA_LOW,
+            DATA_HIGH,
             FamilyParameter("label_low", "integer", -2, "least target", -(10**6), 10**6),
             FamilyParameter("label_high", "integer", 2, "greatest target", -(10**6), 10**6),
             FamilyParameter("threshold", "rational", 0, "the threshold", 0),

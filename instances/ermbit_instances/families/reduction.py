@@ -6,13 +6,15 @@ domain that holds the values of the forward map.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from gmpy2 import mpq
 
 from ermbit_instances.certificate import parameters_document
 from ermbit_instances.domain import Domain
+from ermbit_instances.errors import UsageError
 from ermbit_instances.families.domain_text import NOTATION, domain_document, domain_of
 from ermbit_instances.families.family import (
     Document,
@@ -21,6 +23,7 @@ from ermbit_instances.families.family import (
     Generated,
     certificate_document,
 )
+from ermbit_instances.families.labelling import TARGET_LOSSES, loss_parameter
 from ermbit_instances.instance import parse_instance
 from ermbit_instances.rational import Rational
 from ermbit_instances.reductions.formulas import Status
@@ -31,14 +34,31 @@ DOMAIN = FamilyParameter(
     "domain", "text", AUTO, f"domain of all parameters, or auto: a small one that fits: {NOTATION}"
 )
 
-LOSS = FamilyParameter(
-    "loss", "choice", "absolute", "loss of one sample", choices=("absolute", "squared")
-)
+LOSS = loss_parameter("absolute", TARGET_LOSSES)
+
+S = TypeVar("S")
 
 
 def chosen_domain(text: str, smallest: str) -> Document:
     """The domain object that a family's parameter asks for; ``smallest`` is meant by ``auto``."""
     return domain_document(smallest if text == AUTO else text)
+
+
+def spanning_domain(text: str, needed: Iterable[int]) -> Document:
+    """The domain object; ``auto`` means the integers from the least one needed to the greatest."""
+    values = list(needed)
+    return chosen_domain(text, f"int:{min(values)}:{max(values)}")
+
+
+@contextmanager
+def family_errors(prefix: str = "") -> Iterator[None]:
+    """What a reduction refuses is an error of the family; the prefix names the parameter."""
+    try:
+        yield
+    except FamilyError:
+        raise
+    except UsageError as error:
+        raise FamilyError(f"{prefix}{error}") from None
 
 
 def check_domain(weights: Document, needed: Iterable[Rational | int], status: Status) -> Domain:
@@ -52,6 +72,30 @@ def check_domain(weights: Document, needed: Iterable[Rational | int], status: St
         shown = ", ".join(map(str, lacking[:8]))
         raise FamilyError(f"parameter domain: it lacks {shown}, which solutions are written with")
     return domain
+
+
+def reduced(
+    document: Document,
+    needed: Iterable[Rational | int],
+    solved: tuple[Status, S | None],
+    certificate: Callable[[S], Sequence[Rational]],
+    how: dict[Status, str],
+    theorem: str = "",
+) -> Generated:
+    """The instance of a source with its status and, if one is known, the source's solution.
+
+    Args:
+        document: of the instance.
+        needed: the values that solutions are written with.
+        solved: status and solution of the source.
+        certificate: the map of solutions to parameter values.
+        how: by status, for ``meta``.
+        theorem: of the literature, on which the status rests.
+    """
+    status, solution = solved
+    check_domain(document["weights"], needed, status)
+    values = None if solution is None else certificate(solution)
+    return generated(document, status, values, how, theorem)
 
 
 def generated(

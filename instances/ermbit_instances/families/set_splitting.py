@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ermbit_instances.errors import UsageError
-from ermbit_instances.families.family import (
-    Family,
-    FamilyError,
-    FamilyParameter,
-    Generated,
-    register,
-)
+from ermbit_instances.families.family import Family, FamilyParameter, Generated, register
 from ermbit_instances.families.reduction import (
     DOMAIN,
     LOSS,
-    check_domain,
-    chosen_domain,
-    generated,
+    family_errors,
+    reduced,
+    spanning_domain,
 )
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import colorability, set_splitting
@@ -35,27 +28,27 @@ _HOW: dict[Status, str] = {
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     """The instance of a given or random hypergraph, its status by planting or by search."""
     form = parameters["form"]
-    try:
+    with family_errors("parameter hypergraph: "):
         source, coloring = colorability.read_source(
             parameters["hypergraph"], rng, set_splitting.COLORS
         )
         needed = set_splitting.needed_values(source, form)
-        low, high = min(needed), max(needed)
-        weights = chosen_domain(parameters["domain"], f"int:{low}:{high}")
+        weights = spanning_domain(parameters["domain"], needed)
         document = set_splitting.instance(source, form, weights, parameters["loss"])
-    except FamilyError:
-        raise
-    except UsageError as error:
-        raise FamilyError(f"parameter hypergraph: {error}") from None
-    status: Status = "sat"
     theorem = too_few_colors(parameters["hypergraph"], set_splitting.COLORS)
+    solved: tuple[Status, colorability.Coloring | None] = ("sat", coloring)
     if theorem:
-        status = "unsat"
+        solved = ("unsat", None)
     elif coloring is None:
-        status, coloring = set_splitting.solve(source)
-    check_domain(weights, needed, status)
-    values = None if coloring is None else set_splitting.certificate(source, coloring, form)
-    return generated(document, status, values, _HOW, theorem)
+        solved = set_splitting.solve(source)
+    return reduced(
+        document,
+        needed,
+        solved,
+        lambda colored: set_splitting.certificate(source, colored, form),
+        _HOW,
+        theorem,
+    )
 
 
 SET_SPLITTING = register(

@@ -9,7 +9,6 @@ from typing import Any
 from gmpy2 import mpq
 
 from ermbit_instances.domain import Domain, IntegerDomain, RealDomain
-from ermbit_instances.errors import UsageError
 from ermbit_instances.families.domain_text import domain_of
 from ermbit_instances.families.family import (
     Document,
@@ -17,7 +16,7 @@ from ermbit_instances.families.family import (
     FamilyError,
     FamilyParameter,
     Generated,
-    read_rational,
+    read_integer,
     register,
 )
 from ermbit_instances.families.reduction import (
@@ -25,6 +24,7 @@ from ermbit_instances.families.reduction import (
     LOSS,
     check_domain,
     chosen_domain,
+    family_errors,
     generated,
 )
 from ermbit_instances.families.rng import Rng
@@ -56,10 +56,8 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     weights = chosen_domain(
         parameters["domain"], "int:0:1" if form in ("linear", "step") else "int:-1:1"
     )
-    try:
+    with family_errors():
         source, hidden = _source(rng, parameters)
-    except UsageError as error:
-        raise FamilyError(str(error)) from None
     document = subset_sum.instance(source, form, weights, parameters["loss"])
     if form == "step":
         return _boxed(source, hidden, weights, document)
@@ -86,7 +84,7 @@ def _source(rng: Rng, parameters: Mapping[str, Any]) -> tuple[SubsetSum, Subset 
         if wanted == ODD:
             items = [2 * a for a in items]
     else:
-        items = [_integer(part, "items") for part in parameters["items"].split(",")]
+        items = [read_integer(part, "parameter items") for part in parameters["items"].split(",")]
     SubsetSum(tuple(items), 0)
     hidden = None
     match wanted:
@@ -100,15 +98,8 @@ def _source(rng: Rng, parameters: Mapping[str, Any]) -> tuple[SubsetSum, Subset 
                 raise FamilyError("parameter target: odd needs even items")
             target = 2 * rng.integers(0, sum(items) // 2 - 1) + 1
         case _:
-            target = _integer(wanted, "target")
+            target = read_integer(wanted, "parameter target")
     return SubsetSum(tuple(items), target), hidden
-
-
-def _integer(text: str, name: str) -> int:
-    value = read_rational(text, f"parameter {name}")
-    if value.denominator != 1:
-        raise FamilyError(f"parameter {name}: expected integers, got {text}")
-    return int(value.numerator)
 
 
 def _boxed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ermbit_instances.errors import LimitError, UsageError
+from ermbit_instances.errors import LimitError
 from ermbit_instances.families.domain_text import (
     domain_document,
     domain_of,
@@ -16,10 +16,10 @@ from ermbit_instances.families.family import (
     FamilyError,
     FamilyParameter,
     Generated,
-    read_rational,
+    read_integer,
     register,
 )
-from ermbit_instances.families.reduction import generated
+from ermbit_instances.families.reduction import family_errors, generated
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import sum_of_square_roots
 from ermbit_instances.reductions.formulas import Status
@@ -39,10 +39,8 @@ _PROGRAM = "reduction: V is at most 0 iff the sum of square roots is; its sign i
 
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     """The instance of given or random terms; the sign of the sum is always known."""
-    try:
+    with family_errors():
         source = RootSum(_terms(rng, parameters))
-    except UsageError as error:
-        raise FamilyError(str(error)) from None
     if parameters["form"] != DIRECT:
         if parameters["domain"] != "real":
             raise FamilyError("parameter domain: only the form direct has free parameters")
@@ -69,14 +67,7 @@ def _terms(rng: Rng, parameters: Mapping[str, Any]) -> tuple[int, ...]:
             factors = [rng.integers(1, 3) for _ in range(max(1, n - 1))]
             return (*(base * f * f for f in factors), -base * sum(factors) ** 2)
         case text:
-            return tuple(_integer(part) for part in text.split(","))
-
-
-def _integer(text: str) -> int:
-    value = read_rational(text, "parameter terms")
-    if value.denominator != 1:
-        raise FamilyError(f"parameter terms: expected integers, got {text}")
-    return int(value.numerator)
+            return tuple(read_integer(part, "parameter terms") for part in text.split(","))
 
 
 def _compiled(source: RootSum, form: str) -> Generated:

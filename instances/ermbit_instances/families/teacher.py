@@ -22,8 +22,11 @@ from ermbit_instances.families.family import (
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS, HIDDEN, architecture
+from ermbit_instances.families.layered import BIAS, HIDDEN, INPUTS, OUTPUTS, shape_of
 from ermbit_instances.families.planting import (
+    DATA_HIGH,
+    DATA_LOW,
+    SAMPLES,
     check_ranges,
     corrupt,
     data_document,
@@ -47,13 +50,7 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
         raise FamilyError("parameter corrupted: more than samples")
     activation = activation_document(parameters["activation"])
     weights = domain_document(parameters["domain"])
-    shape = architecture(
-        parameters["inputs"],
-        parameters["hidden"],
-        activation,
-        parameters["outputs"],
-        parameters["bias"] == "yes",
-    )
+    shape = shape_of(parameters)
     teacher, samples = teacher_and_samples(
         rng,
         shape,
@@ -96,17 +93,17 @@ TEACHER = register(
         summary="data labelled by a hidden network from the domain; planted certificate",
         source="planted teacher-student instances (Gardner & Derrida 1989)",
         parameters=(
-            FamilyParameter("inputs", "integer", 2, "input dimension", 1, 1000),
+            INPUTS,
             HIDDEN,
             activation_parameter(),
-            FamilyParameter("outputs", "integer", 1, "outputs (classes, if above 1)", 1, 100),
+            OUTPUTS,
             BIAS,
             domain_parameter("int:-2:2"),
             labelling.loss_parameter("absolute"),
             labelling.REDUCTION,
-            FamilyParameter("samples", "integer", 8, "number of samples N", 1, 100_000),
-            FamilyParameter("data_low", "integer", -3, "least input", -(10**6), 10**6),
-            FamilyParameter("data_high", "integer", 3, "greatest input", -(10**6), 10**6),
+            SAMPLES,
+            DATA_LOW,
+            DATA_HIGH,
             FamilyParameter("corrupted", "integer", 0, "number of wrong labels", 0, 100_000),
             FamilyParameter("gamma", "text", "0", "the threshold, or teacher: the teacher's loss"),
         ),

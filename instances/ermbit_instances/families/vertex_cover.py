@@ -14,7 +14,6 @@ from gmpy2 import mpq
 
 from ermbit_instances.certificate import parameters_document
 from ermbit_instances.documents import Document, certificate_document
-from ermbit_instances.errors import UsageError
 from ermbit_instances.families.domain_text import domain_of
 from ermbit_instances.families.family import (
     Family,
@@ -25,7 +24,13 @@ from ermbit_instances.families.family import (
     register,
 )
 from ermbit_instances.families.layered import BIAS
-from ermbit_instances.families.reduction import DOMAIN, LOSS, check_domain, chosen_domain
+from ermbit_instances.families.reduction import (
+    DOMAIN,
+    LOSS,
+    check_domain,
+    chosen_domain,
+    family_errors,
+)
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.instance import parse_instance
 from ermbit_instances.rational import Rational
@@ -81,15 +86,13 @@ def build_halfspace(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
 
 def _source(rng: Rng, text: str) -> tuple[Hypergraph, CoverNumber]:
     """The graph, and what is known of its cover number."""
-    try:
+    with family_errors("parameter graph: "):
         if match := _PLANTED.fullmatch(text):
             graph, cover = planted(rng, int(match[1]), int(match[2]), int(match[3] or 0))
             check_graph(graph)
             return graph, CoverNumber(cover, len(cover))
         graph = read_hypergraph(text, rng)
         return graph, solve(graph)
-    except UsageError as error:
-        raise FamilyError(f"parameter graph: {error}") from None
 
 
 def _threshold(text: str, known: CoverNumber) -> Rational:
