@@ -193,7 +193,7 @@ def activation_of(spec: Any) -> Callable[[Exact], Exact]:
 def response_of(spec: Any) -> Callable[[list[Exact], Exact], Exact]:
     """What a neuron makes of its weighted inputs and its bias."""
     if spec in ("max", {"name": "max"}):
-        return lambda terms, bias: max(terms) + bias
+        return lambda terms, bias: max(terms, default=0) + bias
     function = activation_of(spec)
     return lambda terms, bias: function(sum(terms, bias))
 

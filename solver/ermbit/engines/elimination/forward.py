@@ -135,6 +135,9 @@ class _Walk:
     def _maximum(
         self, system: System, terms: Sequence[Polynomial], bias: Polynomial
     ) -> Iterator[tuple[System, Polynomial]]:
+        if not terms:
+            # Nothing to choose is one choice, not none: the maximum of no input is 0.
+            yield system, bias
         for k, chosen in enumerate(terms):
             further: System | None = system
             for j, other in enumerate(terms):

@@ -65,7 +65,7 @@ def frozen_values(network: Network, known: Constancy, x: Sequence[Rational]) -> 
         terms = [e.value * values[s] for s, e in zip(neuron.sources, neuron.weights, strict=True)]
         bias = mpq(0) if neuron.bias is None else neuron.bias.value
         if neuron.activation.kind == "max":
-            values[neuron.node] = max(terms) + bias
+            values[neuron.node] = max(terms, default=mpq(0)) + bias
         else:
             values[neuron.node] = neuron.activation(sum(terms, mpq(0)) + bias)
     return values
