@@ -37,6 +37,10 @@ class Capability:
     cost: float = 0.0
 
 
+class Expired(Exception):
+    """The time is up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What a run may use.
@@ -59,6 +63,11 @@ class Budget:
     @property
     def expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def check(self) -> None:
+        """Raise :class:`Expired` once the deadline has passed."""
+        if self.expired:
+            raise Expired
 
 
 @dataclass(frozen=True, slots=True)

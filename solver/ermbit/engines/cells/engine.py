@@ -9,7 +9,7 @@ is reported has been evaluated again from the instance.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import log10
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,16 +20,15 @@ from ermbit.engines.engine import (
     Budget,
     Capability,
     Engine,
-    Incumbent,
+    Expired,
     LowerBound,
     Outcome,
     Report,
     Task,
 )
-from ermbit.verifier.verify import exact_loss
+from ermbit.engines.real_incumbents import OUTSIDE, RealIncumbents
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.samples import Sample
-from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
 if TYPE_CHECKING:
@@ -42,8 +41,6 @@ SAMPLE_LIMIT, RAY_LIMIT = 400, 4_000_000
 
 NUMBER_BITS = 900
 """Bits of the values of rays; quotients of two of them have to fit a float64."""
-
-OUTSIDE = "a solution of the relaxation lies outside the domains"
 
 
 @dataclass(frozen=True)
@@ -82,13 +79,15 @@ class CellsEngine(Engine):
         prepared = _prepare(problem, "decide")
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
-        return _Run(prepared, budget, report).decide(problem.threshold)
+        known = RealIncumbents(problem.instance, report)
+        return _Run(prepared, budget, known).decide(problem.threshold)
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         prepared = _prepare(problem, "minimize")
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
-        return _Run(prepared, budget, report).minimize()
+        known = RealIncumbents(problem.instance, report)
+        return _Run(prepared, budget, known).minimize()
 
 
 def _prepare(problem: Problem, task: Task) -> _Prepared | str:
@@ -144,19 +143,11 @@ class _Done(Exception):
     """The answer is known."""
 
 
-class _Expired(Exception):
-    """The time is up."""
-
-
 @dataclass
 class _Run:
     prepared: _Prepared
     budget: Budget
-    report: Report
-    best: tuple[Rational, ...] | None = None
-    least: Rational | None = None
-    lower: Rational = field(default_factory=lambda: mpq(0))
-    outside: bool = False
+    known: RealIncumbents
 
     def decide(self, threshold: Rational) -> Outcome:
         """Is there a network of a loss up to the threshold?"""
@@ -166,10 +157,7 @@ class _Run:
         def found(network: Network) -> Rational:
             values, loss = self._evaluated(network)
             if loss <= threshold:
-                if self._is_inside(values):
-                    self.best = values
-                else:
-                    self.outside = True
+                self.known.keeps(values, loss)
                 raise _Done
             return limit
 
@@ -178,10 +166,10 @@ class _Run:
             self._origin(found)
             search.run()
         except _Done:
-            if self.best is not None:
-                return Outcome("sat", self.best, statistics=search.statistics())
+            if self.known.best is not None:
+                return Outcome("sat", self.known.best, statistics=search.statistics())
             return Outcome("unknown", reason=OUTSIDE, statistics=search.statistics())
-        except _Expired:
+        except Expired:
             return Outcome("unknown", reason="time limit", statistics=search.statistics())
         reason = "every region of the units is worse"
         return Outcome("unsat", reason=reason, statistics=search.statistics())
@@ -194,21 +182,13 @@ class _Run:
         def found(network: Network) -> Rational:
             values, loss = self._evaluated(network)
             real.append(loss)
-            if self.least is None or loss < self.least:
-                if self._is_inside(values):
-                    self.best, self.least = values, loss
-                    self.report(Incumbent(values, loss))
-                else:
-                    self.outside = True
+            self.known.improve(values, loss)
             return target.total(min(real))
 
         def raised(bound: Rational) -> None:
-            loss = target.loss(bound)
-            if loss > self.lower:
-                self.lower = loss
-                self.report(LowerBound(loss))
+            self.known.raise_to(target.loss(bound))
 
-        self.report(LowerBound(mpq(0)))
+        self.known.report(LowerBound(mpq(0)))
         start = self._origin(found)
         search = self._search(found, raised, start, strict=False)
         reason = "time limit"
@@ -218,13 +198,9 @@ class _Run:
             # Every network is at least as bad as the best one, in the domains or not.
             raised(target.total(min(real)))
             reason = OUTSIDE
-        except _Expired:
+        except Expired:
             pass
-        statistics = search.statistics()
-        if self.least is not None and self.least == self.lower:
-            return Outcome("optimal", self.best, self.lower, statistics=statistics)
-        status = "unknown" if self.best is None else "feasible"
-        return Outcome(status, self.best, self.lower, reason, statistics)  # type: ignore[arg-type]
+        return self.known.minimized(reason, search.statistics())
 
     def _search(
         self, found: Found, raised: Callable[[Rational], None], limit: Rational, *, strict: bool
@@ -243,17 +219,13 @@ class _Run:
             tables.append(known[key])
             signs.append(unit.signs)
 
-        def check() -> None:
-            if self.budget.expired:
-                raise _Expired
-
         return CellSearch(
             prepared.target,
             tuple(tables),
             tuple(signs),
             found,
             raised,
-            check,
+            self.budget.check,
             limit,
             strict,
             self.budget.seed,
@@ -283,11 +255,4 @@ class _Run:
             width = len(prepared.network.units[j].columns)
             units[j] = (sign, prepared.bases[j].weights([factor * v for v in u], width))
         values = prepared.network.theta(free, units)
-        loss, _ = exact_loss(prepared.problem.instance, values)
-        if not isinstance(loss, mpq):
-            raise InternalError("a rational network has an irrational loss")
-        return values, loss
-
-    def _is_inside(self, values: tuple[Rational, ...]) -> bool:
-        parameters = self.prepared.problem.instance.network.parameters
-        return all(v in p.domain for v, p in zip(values, parameters, strict=True))
+        return values, self.known.loss(values)

@@ -19,20 +19,20 @@ from gmpy2 import mpq
 from ermbit.engines.dichotomies.network import (
     DichotomyNetwork,
     TwoValued,
-    on_samples,
     read_dichotomy_network,
 )
 from ermbit.engines.engine import (
     Budget,
     Capability,
     Engine,
-    Incumbent,
+    Expired,
     LowerBound,
     Outcome,
     Report,
     Task,
 )
-from ermbit.verifier.verify import exact_loss
+from ermbit.engines.one_hidden_layer import on_samples
+from ermbit.engines.real_incumbents import OUTSIDE, RealIncumbents
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.samples import reduction_unit
 from ermbit_instances.errors import InternalError
@@ -51,8 +51,6 @@ PATTERN_LIMIT = 400_000
 
 CHOICE_LIMIT = 10**9
 """Choices of one dichotomy for every unit."""
-
-OUTSIDE = "a solution of the relaxation lies outside the domains"
 
 _ZERO = mpq(0)
 
@@ -114,13 +112,15 @@ class DichotomiesEngine(Engine):
         prepared = _prepare(problem)
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
-        return _Run(prepared, budget, report).decide(problem.threshold)
+        known = RealIncumbents(problem.instance, report)
+        return _Run(prepared, budget, known).decide(problem.threshold)
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         prepared = _prepare(problem)
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
-        return _Run(prepared, budget, report).minimize()
+        known = RealIncumbents(problem.instance, report)
+        return _Run(prepared, budget, known).minimize()
 
 
 def _prepare(problem: Problem) -> _Prepared | str:
@@ -203,20 +203,12 @@ class _Done(Exception):
     """The answer is known."""
 
 
-class _Expired(Exception):
-    """The time is up."""
-
-
 @dataclass
 class _Run:
     prepared: _Prepared
     budget: Budget
-    report: Report
-    best: tuple[Rational, ...] | None = None
-    least: Rational | None = None
+    known: RealIncumbents
     real: Rational | None = None
-    lower: Rational = field(default_factory=lambda: mpq(0))
-    outside: bool = False
     fitted: int = 0
     arrangements: dict[_Kind, tuple[Arrangement, Sides]] = field(default_factory=dict)
 
@@ -234,21 +226,17 @@ class _Run:
             fit = self._fit(choice)
             if fit.total <= threshold * self.unit:
                 values, loss = self._evaluated(choice, fit)
-                if loss > threshold:
-                    raise InternalError("a fit is worse than its program says")
-                if self._is_inside(values):
-                    self.best = values
+                if self.known.keeps(values, loss):
                     raise _Done
-                self.outside = True
             return limit
 
         try:
             self._search(tried, lambda bound: None, limit)
         except _Done:
-            return Outcome("sat", self.best, statistics=self._statistics())
-        except _Expired:
+            return Outcome("sat", self.known.best, statistics=self._statistics())
+        except Expired:
             return Outcome("unknown", reason="time limit", statistics=self._statistics())
-        if self.outside:
+        if self.known.outside:
             return Outcome("unknown", reason=OUTSIDE, statistics=self._statistics())
         reason = "every choice of dichotomies is worse"
         return Outcome("unsat", reason=reason, statistics=self._statistics())
@@ -260,43 +248,28 @@ class _Run:
             fit = self._fit(choice)
             if self.real is None or fit.total < self.real:
                 self.real = fit.total
-            if self.least is None or fit.total < self.least * self.unit:
-                values, loss = self._evaluated(choice, fit)
-                if loss * self.unit > fit.total:
-                    raise InternalError("a fit is worse than its program says")
-                if self._is_inside(values):
-                    self.best, self.least = values, loss
-                    self.report(Incumbent(values, loss))
-                else:
-                    self.outside = True
+            if self.known.least is None or fit.total < self.known.least * self.unit:
+                self.known.improve(*self._evaluated(choice, fit))
             return self._limit(self.real, strict=True)
 
         def raised(bound: Any) -> None:
             total = mpq(Fraction(bound)) / self.prepared.bound.scale
             if self.real is not None:
                 total = min(total, self.real)
-            if total / self.unit > self.lower:
-                self.lower = total / self.unit
-                self.report(LowerBound(self.lower))
+            self.known.raise_to(total / self.unit)
 
-        self.report(LowerBound(_ZERO))
+        self.known.report(LowerBound(_ZERO))
         reason = "time limit"
         try:
             self._search(tried, raised, None)
             if self.real is None:
                 raise InternalError("no choice of dichotomies was tried")
             # Every network is at least as bad as the best one, in the domains or not.
-            if self.real / self.unit > self.lower:
-                self.lower = self.real / self.unit
-                self.report(LowerBound(self.lower))
+            self.known.raise_to(self.real / self.unit)
             reason = OUTSIDE
-        except _Expired:
+        except Expired:
             pass
-        statistics = self._statistics()
-        if self.least is not None and self.least == self.lower:
-            return Outcome("optimal", self.best, self.lower, statistics=statistics)
-        status = "unknown" if self.best is None else "feasible"
-        return Outcome(status, self.best, self.lower, reason, statistics)  # type: ignore[arg-type]
+        return self.known.minimized(reason, self._statistics())
 
     def _limit(self, total: Rational, *, strict: bool) -> Any:
         """The largest bound that leaves room for a total below (or up to) the given one."""
@@ -305,10 +278,6 @@ class _Run:
             return nextafter(float(scaled), inf)
         floor = int(scaled.numerator // scaled.denominator)
         return floor - 1 if strict and floor == scaled else floor
-
-    def _check(self) -> None:
-        if self.budget.expired:
-            raise _Expired
 
     def _search(
         self,
@@ -322,18 +291,18 @@ class _Run:
         prepared = self.prepared
         for kind in prepared.kinds:
             if kind not in self.arrangements:
-                found = arrangement(kind.columns, kind.fixed, self._check)
+                found = arrangement(kind.columns, kind.fixed, self.budget.check)
                 self.arrangements[kind] = (found, self._needed(kind, found.patterns))
         tables = [self.arrangements[kind][1] for kind in prepared.kinds]
         if prod(len(table) for table in tables) > 64 * CHOICE_LIMIT:
             raise InternalError("more choices than were estimated")
 
         def checked(choice: tuple[int, ...], value: Any) -> Any:
-            self._check()
+            self.budget.check()
             return tried(choice, value)
 
         cheapest_first(
-            tables, prepared.numbers, prepared.bound, checked, raised, self._check, limit
+            tables, prepared.numbers, prepared.bound, checked, raised, self.budget.check, limit
         )
 
     def _needed(self, kind: _Kind, patterns: Sides) -> Sides:
@@ -384,14 +353,10 @@ class _Run:
             for inner, value in zip(unit.columns, weights, strict=True):
                 theta[inner.parameter] = value
         values = tuple(theta)
-        loss, _ = exact_loss(prepared.problem.instance, values)
-        if not isinstance(loss, mpq):
-            raise InternalError("a rational network has an irrational loss")
+        loss = self.known.loss(values)
+        if loss * self.unit > fit.total:
+            raise InternalError("a fit is worse than its program says")
         return values, loss
-
-    def _is_inside(self, values: tuple[Rational, ...]) -> bool:
-        parameters = self.prepared.problem.instance.network.parameters
-        return all(v in p.domain for v, p in zip(values, parameters, strict=True))
 
     def _statistics(self) -> dict[str, Any]:
         sizes = [len(table) for _, table in self.arrangements.values()]

@@ -18,6 +18,7 @@ from ermbit.engines.engine import (
     Budget,
     Capability,
     Engine,
+    Expired,
     Incumbent,
     LowerBound,
     Outcome,
@@ -45,10 +46,6 @@ NUMBER_BITS = 1_000
 SWEPT_PER_SECOND = 8e6
 
 DISAGREEMENT = "the sweeps and the plain evaluation disagree on a loss"
-
-
-class _Expired(Exception):
-    """The time is up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ class HalfspacesEngine(Engine):
             return Outcome("unsat", reason="losses are never negative")
         try:
             found = _at_most(prepared, limit, budget)
-        except _Expired:
+        except Expired:
             return Outcome("unknown", reason="time limit")
         if found is None:
             reason = "every cell of the arrangement is worse"
@@ -133,7 +130,7 @@ class HalfspacesEngine(Engine):
                         raise InternalError(DISAGREEMENT)
                     better(found, cost)
             finished = True
-        except _Expired:
+        except Expired:
             pass
         values, size = unit.values(best), _size(prepared.lines)
         if finished or lower == least:
@@ -198,11 +195,7 @@ def _searched(
     """Ever better weights with their costs, the best one last."""
     from ermbit.engines.halfspaces.search import improvements
 
-    def check() -> None:
-        if budget.expired:
-            raise _Expired
-
-    for cost, u in improvements(lines, below, check):
+    for cost, u in improvements(lines, below, budget.check):
         yield cost, _scaled(prepared, lines.weights(u))
         if cost == lines.constant:
             return
