@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -314,11 +314,14 @@ def _version(solver: str) -> str:
 
 
 def _list(chosen: Sequence[Candidate], out: Path) -> int:
-    """What the file says of each of them."""
+    """What the file says of each of them, and how many stand where."""
     known = open_runs.read(out)
+    kinds: Counter[str] = Counter()
     for candidate in chosen:
         at = standing(candidate.name, candidate.instance.sha256, known)
+        kinds[at.kind] += 1
         print(f"{candidate.name:44} {candidate.status:8} {at.kind:10} {at.tried_by}")
+    print(", ".join(f"{number} {kind}" for kind, number in kinds.most_common()))
     return 0
 
 

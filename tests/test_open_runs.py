@@ -207,4 +207,6 @@ def test_the_list_shows_every_candidate(
     measured: Measured, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert measure_open._list(measure_open._candidates(measured.folder), measured.out) == 0
-    assert capsys.readouterr().out.count("candidate") == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines[:2]] == ["candidate", "candidate"]
+    assert lines[2:] == ["2 candidate"]
