@@ -117,7 +117,12 @@ class Level:
         self.level, self.tables, self.inputs = level, tables, inputs
         self.conflicts, self.check = conflicts, check
         kinds: dict[object, int] = {}
-        self.kinds = [kinds.setdefault(table.kind, u) for u, table in enumerate(tables)]
+        # Units of one kind share rows and bits: how close is close depends on who reads a unit.
+        slack = conflicts.slack[level + 1]
+        self.kinds = [
+            kinds.setdefault((table.kind, slack[table.neuron.node].tobytes()), u)
+            for u, table in enumerate(tables)
+        ]
         self.mates = [self._mate(u, later, addends) for u in range(len(tables))]
         read = live(layers, level + 1)
         own = {table.neuron.node for table in tables}
