@@ -155,9 +155,9 @@ def _inline(node: Node, width: int, what: str) -> Table:
 
 def _data_path(node: Node, folder: Path | None, allow_external: bool) -> Path:
     text = node.string()
-    if not text or "\0" in text:
-        node.fail("not a file name")
     path = Path(text)
+    if not path.parts or "\0" in text:  # "" and "." have no parts
+        node.fail("not a file name")
     if allow_external:
         return path if path.is_absolute() or folder is None else folder / path
     if folder is None:

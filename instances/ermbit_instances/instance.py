@@ -21,7 +21,7 @@ from ermbit_instances.jsonfile import Node, dump_json, read_json, write_text
 from ermbit_instances.loss import Loss, read_loss
 from ermbit_instances.network import Entry, Layer, Network
 from ermbit_instances.network_file import read_network
-from ermbit_instances.rational import Rational, as_rational, write_rational
+from ermbit_instances.rational import Rational, as_rational, shorten, write_rational
 
 FORMAT = "ermbit-instance"
 VERSION = 1
@@ -197,7 +197,8 @@ def _check_labels(node: Node, data: Dataset, outputs: int) -> None:
             place = node if data.origin else node.at("y").at(i)
             row = f" (sample {i})" if data.origin else ""
             expected = "-1 or 1" if outputs == 1 else f"0 to {outputs - 1}"
-            place.fail(f"label {write_rational(label)}{row}: {outputs} output(s) need {expected}")
+            shown = shorten(str(write_rational(label)))
+            place.fail(f"label {shown}{row}: {outputs} output(s) need {expected}")
 
 
 def _warnings(network: Network, data: Dataset, loss: Loss) -> tuple[str, ...]:

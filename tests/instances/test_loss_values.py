@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import reference
 from ermbit_instances.errors import InputError
+from ermbit_instances.instance import parse_instance
 from ermbit_instances.jsonfile import Node
 from ermbit_instances.loss import Loss, read_loss
 
@@ -86,3 +87,21 @@ def test_the_default_is_the_mean_and_is_written_out() -> None:
 def test_what_is_no_loss(document: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         read(document)
+
+
+@pytest.mark.parametrize("label", [2, "1/2", "1e400"])
+def test_a_label_outside_the_set_is_named_in_a_short_line(label: Any) -> None:
+    document = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": {"inputs": 1, "layers": [{"units": 1, "activation": "identity"}]},
+        "weights": {"domain": "real"},
+        "data": {"x": [[1], [2]], "y": [[1], [label]]},
+        "loss": {"name": "hinge"},
+    }
+    with pytest.raises(InputError) as caught:
+        parse_instance(document)
+    line = str(caught.value)
+    assert "$.data.y[1]: label" in line
+    assert "need -1 or 1" in line
+    assert len(line) < 160
