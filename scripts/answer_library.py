@@ -42,8 +42,7 @@ def main() -> int:
             if old.status != "unknown" or old.seconds >= given.timeout:
                 continue
         answer = _decided(instance, given.timeout)
-        known[name] = answer
-        answers.write(known)
+        answers.store(name, answer)
         print(f"{name:48} {answer.status:8} {answer.engine or '-':12} {answer.seconds:8.2f} s")
     return 0
 

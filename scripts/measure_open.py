@@ -277,11 +277,10 @@ class _Session:
         who = reply.note if is_ours else f"{generated.PEER}{run.solver} {run.version}"
         parameters = dict(reply.parameters or {}) if run.status == "sat" else None
         loss = run.loss if run.status == "sat" else None
-        stored = answers.read()
-        stored[run.instance] = answers.Answer(
+        found = answers.Answer(
             run.question, run.status, who, run.seconds, _plain(parameters), loss
         )
-        answers.write(stored)
+        answers.store(run.instance, found)
 
 
 def _is_final(run: Run, timeout: float) -> bool:

@@ -53,3 +53,8 @@ def write(answers: dict[str, Answer]) -> None:
         for name in sorted(answers)
     ]
     write_text(PATH, "{\n" + ",\n".join(rows) + "\n}\n")
+
+
+def store(name: str, answer: Answer) -> None:
+    """Add one, or put it in place of an older one; what others have added meanwhile stays."""
+    write(read() | {name: answer})
