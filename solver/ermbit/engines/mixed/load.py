@@ -6,6 +6,7 @@ is shared, a turn of one second that gets a fifth of a processor would end befor
 
 from __future__ import annotations
 
+import os
 import time
 
 SHORTEST = 0.02
@@ -20,13 +21,21 @@ class Load:
 
     def __init__(self) -> None:
         self._wall, self._processor = time.monotonic(), time.process_time()
-        self._factor = 1.0
+        self._factor = min(max(_crowd(), 1.0), MOST)
 
     def factor(self) -> float:
-        """At least 1; the last one measured where too little has been done since."""
+        """At least 1; the one before where too little has been done since."""
         wall, processor = time.monotonic(), time.process_time()
         if processor - self._processor >= SHORTEST:
             ratio = (wall - self._wall) / (processor - self._processor)
             self._factor = min(max(ratio, 1.0), MOST)
             self._wall, self._processor = wall, processor
         return self._factor
+
+
+def _crowd() -> float:
+    """Processes that wait for a processor, for every one there is; 0 where that is not known."""
+    try:
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+    except (AttributeError, OSError):
+        return 0.0
