@@ -7,10 +7,9 @@
 Every solver runs on every candidate in a fresh process, as in ``ermbit bench``, and every
 certificate is checked. A row is appended to ``scripts/library_sources/open_runs.csv`` as soon as a
 run has ended, so it may be killed at any time; what the file has for a question is not run again.
-Instances that few solvers can state come first, one instance after the other; one that is decided
-is left. A checked certificate, or ``unsat`` by ermbit, goes to ``answers.json`` as well. Then run
-``scripts/build_library.py``, which derives what is open from the file. Exit status 1: an answer is
-wrong.
+Instances that few solvers can state come first, the families in turn; one that is decided is left.
+A checked certificate, or ``unsat`` by ermbit, goes to ``answers.json`` as well. Afterwards
+``scripts/build_library.py`` derives from the file what is open. Exit status 1: an answer is wrong.
 """
 
 from __future__ import annotations
@@ -139,7 +138,13 @@ def _candidates(folder: Path) -> list[Candidate]:
         )
         status = item.document["meta"]["status"]
         found.append(Candidate(instance, case, status, _able(instance)))
-    return sorted(found, key=lambda c: c.cost)
+    order: Counter[tuple[int, str]] = Counter()
+    place = {}
+    for candidate in found:  # the families in turn
+        group = (candidate.cost, candidate.case.family)
+        place[candidate.name] = (candidate.cost, order[group])
+        order[group] += 1
+    return sorted(found, key=lambda c: place[c.name])
 
 
 def _able(instance: Instance) -> int:
