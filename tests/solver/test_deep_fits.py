@@ -209,7 +209,7 @@ def test_a_refutation_that_two_layers_confirms() -> None:
 
 
 def prepared_of(document: Document) -> _Prepared:
-    prepared = ENGINE._prepare(problem_of(document))
+    prepared = ENGINE.prepare(problem_of(document))
     assert not isinstance(prepared, str)
     return prepared
 

@@ -195,7 +195,7 @@ def test_agrees_with_the_exhaustive_engine(
 
 def chosen(document: reference.Document) -> tuple[Variable, ...]:
     """The variables of a document."""
-    prepared = ENGINE._prepare(problem_of(document))
+    prepared = ENGINE.prepare(problem_of(document))
     assert not isinstance(prepared, str)
     return variables(
         prepared.form,
@@ -282,7 +282,7 @@ def test_bounds_of_random_tuples_hold_for_all_choices_below(loss: str, activatio
     rng = random.Random(f"{loss} {activation}")
     weights = {"domain": "integer", "low": -2, "high": 2}
     document = deep(rng, 1, (2, 2), activation, weights, samples=4, loss=loss)
-    prepared = ENGINE._prepare(problem_of(document))
+    prepared = ENGINE.prepare(problem_of(document))
     assert not isinstance(prepared, str)
     found = chosen(document)
     network = IntervalNetwork(prepared.form, prepared.bounds, found, prepared.loss, prepared.dtype)

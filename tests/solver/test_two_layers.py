@@ -188,7 +188,7 @@ def test_no_network_is_below_the_bound_of_its_first_layer(loss: str, reduction: 
         if seed % 2 and loss not in CLASSIFICATION:
             doc["data"]["y"] = [[str(f + rng.choice((0, 1)))] for (f,) in
                                 reference.outputs(doc, theta)]  # fmt: skip
-        prepared = TwoLayersEngine._prepare(problem_of(doc))
+        prepared = TwoLayersEngine().prepare(problem_of(doc))
         assert not isinstance(prepared, str)
         form = prepared.form
         parameters = [

@@ -6,41 +6,99 @@ rules out every assignment. Every hit is recomputed by the plain integer evaluat
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from functools import partial
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from ermbit.engines.engine import Incumbent, LowerBound, Outcome, Report
-from ermbit_encodings.integer_form import IntegerForm
+from ermbit.engines.engine import Budget, Engine, Expired, Incumbent, LowerBound, Outcome, Report
+from ermbit_encodings.integer_form import IntegerForm, integer_bounds, integer_domain
+from ermbit_encodings.problem import Problem
 from ermbit_instances.errors import InternalError
+
+LISTED_LIMIT = 2**17
+"""Values of a domain that are gone through for the one nearest to zero."""
 
 Found: TypeAlias = Callable[[tuple[int, ...], int], int]
 """Takes integer parameters and their total, which is at most the limit; gives the next limit."""
+
+Raised: TypeAlias = Callable[[int], None]
+"""Takes a proved lower bound on all totals."""
 
 
 class Ended(Exception):
     """The search has its answer before every assignment was ruled out."""
 
 
-class Run(Protocol):
-    """One search over all assignments.
+class TotalSearch(Protocol):
+    """One search over all assignments."""
 
-    ``raised`` may be called with proved lower bounds on all totals. The result: statistics, and
-    whether no assignment of a total up to the limit was left out. ``found`` may raise
-    :class:`Ended`, which is such an end as well.
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """Numbers worth seeing, of what has been searched."""
+
+    def run(self, limit: int) -> None:
+        """Hand on assignments with a total of at most a limit; returns only after all of them.
+
+        Raises:
+            Ended: by what it hands on.
+            Expired: the deadline has passed.
+        """
+
+
+Start: TypeAlias = Callable[[Found, Raised], TotalSearch]
+"""Makes a search from where it hands on its assignments, and its lower bounds if it has any."""
+
+
+class HasForm(Protocol):
+    """What a search starts from."""
+
+    @property
+    def form(self) -> IntegerForm:
+        """The integer form that the totals are of."""
+
+
+P = TypeVar("P", bound=HasForm)
+
+
+class TotalSearchEngine(Engine, Generic[P]):
+    """An engine that is a search over all assignments.
+
+    Attributes:
+        exhausted: the ground of an ``unsat``.
     """
 
-    def __call__(
-        self, limit: int, found: Found, raised: Callable[[int], None]
-    ) -> tuple[dict[str, Any], bool]: ...
+    exhausted: ClassVar[str]
+
+    @abstractmethod
+    def prepare(self, problem: Problem) -> P | str:
+        """Everything the search needs, or why there is no search."""
+
+    @abstractmethod
+    def search(self, prepared: P, budget: Budget, found: Found, raised: Raised) -> TotalSearch:
+        """The search, before it runs."""
+
+    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self.prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        form, start = prepared.form, partial(self.search, prepared, budget)
+        return decide_total(form, form.budget(problem.threshold), start, self.exhausted)
+
+    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
+        prepared = self.prepare(problem)
+        if isinstance(prepared, str):
+            return Outcome("unknown", reason=prepared)
+        return minimize_total(prepared.form, partial(self.search, prepared, budget), report)
 
 
-def decide_total(form: IntegerForm, limit: int, run: Run, exhausted: str) -> Outcome:
+def decide_total(form: IntegerForm, limit: int, start: Start, exhausted: str) -> Outcome:
     """Is there an assignment of a total of at most ``limit``?
 
     Args:
         form: that the totals are of.
         limit: the integer budget.
-        run: the search.
+        start: makes the search.
         exhausted: the ground of an ``unsat``.
     """
     if limit < 0:
@@ -51,25 +109,26 @@ def decide_total(form: IntegerForm, limit: int, run: Run, exhausted: str) -> Out
         best.append(_checked(form, parameters, total))
         raise Ended
 
-    statistics, finished = run(limit, found, lambda bound: None)
+    search = start(found, lambda bound: None)
+    finished = _finished(search, limit)
     if best:
-        return Outcome("sat", form.values(best[-1]), statistics=statistics)
+        return Outcome("sat", form.values(best[-1]), statistics=search.statistics)
     if finished:
-        return Outcome("unsat", reason=exhausted, statistics=statistics)
-    return Outcome("unknown", reason="time limit", statistics=statistics)
+        return Outcome("unsat", reason=exhausted, statistics=search.statistics)
+    return Outcome("unknown", reason="time limit", statistics=search.statistics)
 
 
-def minimize_total(form: IntegerForm, start: tuple[int, ...], run: Run, report: Report) -> Outcome:
-    """The least total.
+def minimize_total(form: IntegerForm, start: Start, report: Report) -> Outcome:
+    """The least total, from the assignment nearest to zero down.
 
     Args:
         form: that the totals are of.
-        start: some assignment, to begin with.
-        run: the search.
+        start: makes the search.
         report: is called with every incumbent and lower bound.
     """
     report(LowerBound(form.loss(0)))
-    best, least, lower = start, form.total(start), 0
+    best = nearest_to_zero(form)
+    least, lower = form.total(best), 0
     report(Incumbent(form.values(best), form.loss(least)))
 
     def found(parameters: tuple[int, ...], total: int) -> int:
@@ -88,7 +147,9 @@ def minimize_total(form: IntegerForm, start: tuple[int, ...], run: Run, report: 
     statistics: dict[str, Any] = {}
     finished = True
     if least > 0:
-        statistics, finished = run(least - 1, found, raised)
+        search = start(found, raised)
+        finished = _finished(search, least - 1)
+        statistics = search.statistics
     loss = form.loss(least)
     if finished or least == lower:
         report(LowerBound(loss))
@@ -96,6 +157,28 @@ def minimize_total(form: IntegerForm, start: tuple[int, ...], run: Run, report: 
     return Outcome(
         "feasible", form.values(best), form.loss(lower), "time limit", statistics=statistics
     )
+
+
+def nearest_to_zero(form: IntegerForm) -> tuple[int, ...]:
+    """The value nearest to zero of every domain; of a very long one the least."""
+    chosen = []
+    for p, parameter in enumerate(form.instance.network.parameters):
+        size = parameter.domain.size
+        listed = size is not None and size <= LISTED_LIMIT
+        least = integer_bounds(form, p)[0]
+        chosen.append(min(integer_domain(form, p), key=abs) if listed else least)
+    return tuple(chosen)
+
+
+def _finished(search: TotalSearch, limit: int) -> bool:
+    """Run a search; whether it came to an end before its time was up."""
+    try:
+        search.run(limit)
+    except Ended:
+        pass
+    except Expired:
+        return False
+    return True
 
 
 def _checked(form: IntegerForm, parameters: tuple[int, ...], total: int) -> tuple[int, ...]:

@@ -16,8 +16,8 @@ import numpy as np
 from ermbit.engines.deep_fits.conflicts import conflicts
 from ermbit.engines.deep_fits.joins import halves
 from ermbit.engines.deep_fits.layers import ONE, Layers, assignments, entries, own_parameters
-from ermbit.engines.deep_fits.units import activated
 from ermbit.engines.enumeration_bounds import Bounds
+from ermbit.engines.integer_activation import activated
 from ermbit.engines.tables.build import Array
 from ermbit_encodings.integer_form import IntegerForm, IntegerNeuron, IntegerTerm, integer_domain
 

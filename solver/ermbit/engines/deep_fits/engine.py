@@ -8,7 +8,6 @@ been recomputed by the plain integer evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -20,12 +19,10 @@ from ermbit.engines.deep_fits.cost import Sizes, log_seconds, sizes
 from ermbit.engines.deep_fits.joins import SUMS_LIMIT
 from ermbit.engines.deep_fits.layers import Layers, largest, layers
 from ermbit.engines.deep_fits.search import Fits, first_samples, missed
-from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.engine import Budget, Capability, Outcome, Report, Task
 from ermbit.engines.enumerable import enumerable
 from ermbit.engines.enumeration_bounds import Bounds
-from ermbit.engines.tables.choice import Expired
-from ermbit.engines.tables.engine import simple
-from ermbit.engines.total_search import Ended, Found, Run, decide_total
+from ermbit.engines.total_search import Found, Raised, TotalSearchEngine, nearest_to_zero
 from ermbit_encodings.integer_form import IntegerForm, integer_domain
 from ermbit_encodings.problem import Problem
 from ermbit_instances.errors import InternalError
@@ -48,16 +45,17 @@ class _Prepared:
     sizes: Sizes
 
 
-class DeepFitsEngine(Engine):
+class DeepFitsEngine(TotalSearchEngine[_Prepared]):
     """Enumeration of states, level by level."""
 
     name: ClassVar[str] = "deep_fits"
     summary: ClassVar[str] = "tries all levels for an exact fit (finite domains, loss 0, deep)"
+    exhausted: ClassVar[str] = "no choice of units fits exactly"
 
     def capability(self, problem: Problem, task: Task) -> Capability:
         if task == "minimize":
             return Capability(False, False, "only decides exact fits")
-        prepared = self._prepare(problem)
+        prepared = self.prepare(problem)
         if isinstance(prepared, str):
             return Capability(False, False, prepared)
         cost = log_seconds(prepared.form, prepared.bounds, prepared.layers, prepared.sizes)
@@ -66,21 +64,15 @@ class DeepFitsEngine(Engine):
         levels = ", ".join(f"10^{size:.1f}" for size in prepared.sizes.tuples)
         return Capability(True, True, f"exact fit, levels of {levels} choices", cost)
 
-    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        limit = prepared.form.budget(problem.threshold)
-        return decide_total(
-            prepared.form, limit, _runner(prepared, budget), "no choice of units fits exactly"
-        )
+    def search(
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
+    ) -> _Search:
+        return _Search(prepared, budget, found)
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         return Outcome("unknown", reason="only decides exact fits")
 
-    @staticmethod
-    def _prepare(problem: Problem) -> _Prepared | str:
-        """Everything the search needs, or why there is no search."""
+    def prepare(self, problem: Problem) -> _Prepared | str:
         network = problem.instance.network
         if problem.instance.loss.name not in ("absolute", "squared"):
             return "no exact fit is asked for"
@@ -114,58 +106,39 @@ class DeepFitsEngine(Engine):
         return _Prepared(form, bounds, found, measured)
 
 
-def _runner(prepared: _Prepared, budget: Budget) -> Run:
-    """The search as :mod:`~ermbit.engines.total_search` calls it."""
+class _Search:
+    """The search as :mod:`~ermbit.engines.total_search` runs it; it raises no bounds."""
 
-    def check() -> None:
-        if budget.expired:
-            raise Expired
+    def __init__(self, prepared: _Prepared, budget: Budget, found: Found) -> None:
+        self.prepared, self.budget, self.found = prepared, budget, found
+        self.statistics: dict[str, Any] = {}
 
-    def run(limit: int, found: Found, raised: Callable[[int], None]) -> tuple[dict[str, Any], bool]:
-        statistics: dict[str, Any] = {}
-        try:
-            _search(prepared, budget.seed, found, check, statistics)
-        except Expired:
-            return statistics, False
-        except Ended:
-            pass
-        return statistics, True
-
-    return run
-
-
-def _search(
-    prepared: _Prepared,
-    seed: int,
-    found: Found,
-    check: Callable[[], None],
-    statistics: dict[str, Any],
-) -> None:
-    """Report a fit; returns only if there is none."""
-    form, bounds, shape = prepared.form, prepared.bounds, prepared.layers
-    rng = np.random.default_rng(seed)
-    samples, consistent = first_samples(np.array(form.inputs), np.array(form.targets), rng)
-    if not consistent:
-        return
-    start = dict(enumerate(simple(form)))
-    domains = [integer_domain(form, p) for p in shape.shared]
-    statistics["fixed"] = prod(map(len, domains))
-    for values in product(*domains):
-        fixed = dict(zip(shape.shared, values, strict=True))
-        more: list[int] | None = []
-        while more is not None:
-            samples = np.unique(np.concatenate([samples, np.array(more, dtype=samples.dtype)]))
-            fits = Fits(form, bounds, shape, fixed, samples, rng, check)
-            more = None
-            try:
-                for chosen in fits.all():
-                    parameters = tuple((start | chosen).values())
-                    more = missed(form, parameters)
-                    if not more:
-                        found(parameters, 0)
-                        raise InternalError("a search for one fit goes on after it")
-                    break
-            finally:
-                statistics |= {"samples": int(samples.size), **fits.statistics}
-            if more is not None and set(more) <= set(samples.tolist()):
-                raise InternalError("an exact fit of some samples does not fit them")
+    def run(self, limit: int) -> None:
+        """Report a fit; returns only if there is none."""
+        form, bounds, shape = self.prepared.form, self.prepared.bounds, self.prepared.layers
+        rng = np.random.default_rng(self.budget.seed)
+        samples, consistent = first_samples(np.array(form.inputs), np.array(form.targets), rng)
+        if not consistent:
+            return
+        start = dict(enumerate(nearest_to_zero(form)))
+        domains = [integer_domain(form, p) for p in shape.shared]
+        self.statistics["fixed"] = prod(map(len, domains))
+        for values in product(*domains):
+            fixed = dict(zip(shape.shared, values, strict=True))
+            more: list[int] | None = []
+            while more is not None:
+                samples = np.unique(np.concatenate([samples, np.array(more, dtype=samples.dtype)]))
+                fits = Fits(form, bounds, shape, fixed, samples, rng, self.budget.check)
+                more = None
+                try:
+                    for chosen in fits.all():
+                        parameters = tuple((start | chosen).values())
+                        more = missed(form, parameters)
+                        if not more:
+                            self.found(parameters, 0)
+                            raise InternalError("a search for one fit goes on after it")
+                        break
+                finally:
+                    self.statistics |= {"samples": int(samples.size), **fits.statistics}
+                if more is not None and set(more) <= set(samples.tolist()):
+                    raise InternalError("an exact fit of some samples does not fit them")

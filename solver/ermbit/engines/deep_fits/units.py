@@ -13,6 +13,7 @@ import numpy as np
 
 from ermbit.engines.deep_fits.layers import ONE, Layers, entries, own_parameters
 from ermbit.engines.enumeration_bounds import Bounds
+from ermbit.engines.integer_activation import Pieces, activated
 from ermbit.engines.tables.build import Array, first_of_equals
 from ermbit_encodings.integer_form import (
     IntegerForm,
@@ -20,11 +21,6 @@ from ermbit_encodings.integer_form import (
     IntegerTerm,
     integer_domain,
 )
-
-Pieces = tuple[tuple[int | None, int, int], ...]
-"""(start, slope, intercept), the first without a start."""
-
-RELU = ((None, 0, 0), (0, 1, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +107,6 @@ class Addend:
     factors: Array
     parameters: tuple[int, ...]
     choices: Array
-
-
-def activated(neuron: IntegerNeuron, pieces: Pieces, z: Array) -> Array:
-    """The activations of sums or maxima z."""
-    if neuron.kind == "max":
-        return z
-    if neuron.kind == "polynomial":
-        value = np.full_like(z, neuron.coefficients[-1])
-        for c in reversed(neuron.coefficients[:-1]):
-            value = value * z + c
-        return value
-    if pieces == RELU:
-        return np.maximum(z, 0)
-    (_, slope, intercept), *others = pieces
-    value = z * slope + intercept
-    for start, slope, intercept in others:
-        value = np.where(z >= start, z * slope + intercept, value)
-    return value
 
 
 def unit_table(

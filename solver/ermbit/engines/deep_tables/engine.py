@@ -10,7 +10,7 @@ has been recomputed by the plain integer evaluation.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import lgamma, log, log10
 from typing import Any, ClassVar
@@ -24,14 +24,12 @@ from ermbit.engines.deep_tables.variables import (
     signal_sizes,
     variables,
 )
-from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.engine import Budget, Capability, Task
 from ermbit.engines.enumerable import enumerable
 from ermbit.engines.enumeration_bounds import Bounds
-from ermbit.engines.tables.choice import Expired
-from ermbit.engines.tables.engine import simple
 from ermbit.engines.tables.loss import GapLoss, gap_loss, vector_type
 from ermbit.engines.tables.search import TupleSearch
-from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
+from ermbit.engines.total_search import Found, Raised, TotalSearchEngine
 from ermbit_encodings.integer_form import IntegerForm, integer_bounds
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.symmetry import Symmetry
@@ -65,14 +63,15 @@ class _Prepared:
     dtype: type
 
 
-class DeepTablesEngine(Engine):
+class DeepTablesEngine(TotalSearchEngine[_Prepared]):
     """Branch and bound on tuples of activation vectors and weights."""
 
     name: ClassVar[str] = "deep_tables"
     summary: ClassVar[str] = "searches tables of neurons by intervals (finite domains, any depth)"
+    exhausted: ClassVar[str] = "no choice of rows is good enough"
 
     def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = self._prepare(problem)
+        prepared = self.prepare(problem)
         if isinstance(prepared, str):
             return Capability(False, False, prepared)
         sizes = ", ".join(str(group.raw) for group in prepared.groups[:6])
@@ -82,24 +81,12 @@ class DeepTablesEngine(Engine):
             cost += SHALLOW_COST
         return Capability(True, True, f"choices of {sizes}{more} values", cost)
 
-    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        limit = prepared.form.budget(problem.threshold)
-        run = _runner(prepared, budget)
-        return decide_total(prepared.form, limit, run, "no choice of rows is good enough")
+    def search(
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
+    ) -> _Search:
+        return _Search(prepared, budget, found, raised)
 
-    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        form = prepared.form
-        return minimize_total(form, simple(form), _runner(prepared, budget), report)
-
-    @staticmethod
-    def _prepare(problem: Problem) -> _Prepared | str:
-        """Everything the search needs, or why there is no search."""
+    def prepare(self, problem: Problem) -> _Prepared | str:
         network = problem.instance.network
         if network.parameter_count == 0:
             return "no free parameter"
@@ -157,17 +144,14 @@ class _Search:
     """One pass over all choices of rows."""
 
     def __init__(
-        self, prepared: _Prepared, budget: Budget, found: Found, raised: Callable[[int], None]
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
     ) -> None:
         self.prepared, self.budget = prepared, budget
         self.found, self.raised = found, raised
+        self.check = budget.check
         self.limit = 0
         self.variables: tuple[Variable, ...] = ()
         self.statistics: dict[str, Any] = {}
-
-    def check(self) -> None:
-        if self.budget.expired:
-            raise Expired
 
     def run(self, limit: int) -> None:
         """Go through all choices with a total of at most a limit; returns only after all."""
@@ -216,19 +200,3 @@ class _Search:
             values |= zip(variable.group.parameters, chosen, strict=True)
         self.limit = self.found(tuple(values.values()), total)
         return self.limit
-
-
-def _runner(prepared: _Prepared, budget: Budget) -> Run:
-    """The search as :mod:`~ermbit.engines.total_search` calls it."""
-
-    def run(limit: int, found: Found, raised: Callable[[int], None]) -> tuple[dict[str, Any], bool]:
-        search = _Search(prepared, budget, found, raised)
-        try:
-            search.run(limit)
-        except Expired:
-            return search.statistics, False
-        except Ended:
-            pass
-        return search.statistics, True
-
-    return run

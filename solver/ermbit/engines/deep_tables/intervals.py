@@ -16,6 +16,7 @@ import numpy as np
 
 from ermbit.engines.deep_tables.variables import Variable, entries
 from ermbit.engines.enumeration_bounds import Bounds
+from ermbit.engines.integer_activation import Pieces, piecewise
 from ermbit.engines.tables.build import Array
 from ermbit.engines.tables.loss import GapLoss
 from ermbit.engines.tables.search import Examined
@@ -357,10 +358,10 @@ class _Run:
         pieces = self.network.bounds.pieces[neuron.node]
         rising = _direction(pieces)
         if rising > 0:
-            return _value(pieces, low), _value(pieces, high)
+            return piecewise(pieces, low), piecewise(pieces, high)
         if rising < 0:
-            return _value(pieces, high), _value(pieces, low)
-        ends = [_value(pieces, low), _value(pieces, high)]
+            return piecewise(pieces, high), piecewise(pieces, low)
+        ends = [piecewise(pieces, low), piecewise(pieces, high)]
         least, most = np.minimum(*ends), np.maximum(*ends)
         for k, (start, slope, intercept) in enumerate(pieces):
             a = low if start is None else np.maximum(low, start)
@@ -395,9 +396,6 @@ def _sums(
         if len(units) > 1 and len({u for u, _ in units}) == len(units):
             found[output] = units
     return found
-
-
-Pieces: TypeAlias = tuple[tuple[int | None, int, int], ...]
 
 
 def _times(
@@ -440,18 +438,6 @@ def _narrowed(interval: Interval, kept: Array) -> Interval:
 def _size(interval: Interval) -> Array:
     low, high = interval
     return np.maximum(np.abs(low), np.abs(high)).astype(np.float32)
-
-
-def _value(pieces: Pieces, z: Array) -> Array:
-    """φ(z) by the pieces that can be reached."""
-    (_, slope, intercept), *others = pieces
-    if (slope, intercept) == (0, 0) and len(others) == 1 and others[0][0] == others[0][2] == 0:
-        value: Array = np.maximum(z, 0)
-        return value if others[0][1] == 1 else value * others[0][1]
-    value = z * slope + intercept
-    for start, slope, intercept in others:
-        value = np.where(z >= start, z * slope + intercept, value)
-    return value
 
 
 def _direction(pieces: Pieces) -> int:

@@ -7,15 +7,15 @@ MPFR, rounded outwards, rule out, and integers decide the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from math import log10
 from typing import Any, ClassVar
 
 from ermbit.engines.enclosures.network import Network
 from ermbit.engines.enclosures.search import Search
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
-from ermbit.engines.total_search import Ended, Found, decide_total, minimize_total
+from ermbit.engines.total_search import Found, Raised, decide_total, minimize_total
 from ermbit_encodings.finite_form import finite_problem
 from ermbit_encodings.integer_form import IntegerForm
 from ermbit_encodings.problem import Problem
@@ -35,10 +35,6 @@ EDGE_SECONDS = 2e-5
 
 LEAST_COST = -0.7
 """Where machine integers would do, this engine comes after those that use them."""
-
-
-class _Expired(Exception):
-    """The time is up."""
 
 
 class _Better(Exception):
@@ -75,16 +71,14 @@ class EnclosuresEngine(Engine):
         if isinstance(form, str):
             return Outcome("unknown", reason=form)
         limit = form.budget(problem.threshold)
-        run = _Runs(Network(form), budget).once
-        return decide_total(form, limit, run, "every assignment is ruled out")
+        start = partial(_OneSearch, Network(form), budget)
+        return decide_total(form, limit, start, "every assignment is ruled out")
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         form = _form(problem)
         if isinstance(form, str):
             return Outcome("unknown", reason=form)
-        network = Network(form)
-        start = tuple(min(values, key=abs) for values in network.values)
-        return minimize_total(form, start, _Runs(network, budget).halving, report)
+        return minimize_total(form, partial(_Halving, Network(form), budget), report)
 
 
 def _form(problem: Problem) -> IntegerForm | str:
@@ -109,72 +103,58 @@ def _form(problem: Problem) -> IntegerForm | str:
     return form
 
 
-class _Runs:
-    """Searches as :mod:`~ermbit.engines.total_search` calls them.
+class _OneSearch:
+    """One search, as :mod:`~ermbit.engines.total_search` runs it.
 
     Args:
         network: with its domains.
         budget: its deadline counts.
+        found, raised: told of assignments and of lower bounds on all totals.
     """
 
-    def __init__(self, network: Network, budget: Budget) -> None:
-        self._network, self._budget = network, budget
-        self._statistics: dict[str, Any] = {}
+    def __init__(self, network: Network, budget: Budget, found: Found, raised: Raised) -> None:
+        self.network, self.budget = network, budget
+        self.found, self.raised = found, raised
+        self.statistics: dict[str, Any] = {}
 
-    def once(
-        self, limit: int, found: Found, raised: Callable[[int], None]
-    ) -> tuple[dict[str, Any], bool]:
-        """One search."""
-        finished = True
-        with suppress(Ended):
-            try:
-                self._search(limit, found)
-            except _Expired:
-                finished = False
-        return self._statistics, finished
+    def run(self, limit: int) -> None:
+        """Go through all assignments with a total of at most a limit."""
+        self._search(limit, self.found)
 
-    def halving(
-        self, limit: int, found: Found, raised: Callable[[int], None]
-    ) -> tuple[dict[str, Any], bool]:
-        """Searches for totals of half the bits that are open, then one for what is left.
+    def _search(self, limit: int, found: Found) -> None:
+        search = Search(self.network, limit, found, self.budget.check)
+        try:
+            self.budget.check()
+            search.run()
+        finally:
+            for name, number in search.statistics().items():
+                known = self.statistics.get(name, 0)
+                self.statistics[name] = (
+                    max(known, number) if name == "precision" else known + number
+                )
 
-        The totals of different assignments may differ by thousands of binary orders of magnitude,
-        and a search rules out the more, the smaller its limit is.
-        """
+
+class _Halving(_OneSearch):
+    """Searches for totals of half the bits that are open, then one for what is left.
+
+    The totals of different assignments may differ by thousands of binary orders of magnitude,
+    and a search rules out the more, the smaller its limit is.
+    """
+
+    def run(self, limit: int) -> None:
+        """Go through all assignments with a total of at most a limit, in several searches."""
         least, most = 0, limit
 
         def better(parameters: tuple[int, ...], total: int) -> int:
             nonlocal most
-            most = found(parameters, total)
+            most = self.found(parameters, total)
             raise _Better
 
-        try:
-            while most.bit_length() - least.bit_length() > 1:
-                middle = (1 << (least.bit_length() + most.bit_length()) // 2) - 1
-                with suppress(_Better):
-                    self._search(middle, better)
-                    least = middle + 1
-                    raised(least)
-            if least <= most:
-                self._search(most, found)
-        except Ended:
-            pass
-        except _Expired:
-            return self._statistics, False
-        return self._statistics, True
-
-    def _search(self, limit: int, found: Found) -> None:
-        def check() -> None:
-            if self._budget.expired:
-                raise _Expired
-
-        search = Search(self._network, limit, found, check)
-        try:
-            check()
-            search.run()
-        finally:
-            for name, number in search.statistics().items():
-                known = self._statistics.get(name, 0)
-                self._statistics[name] = (
-                    max(known, number) if name == "precision" else known + number
-                )
+        while most.bit_length() - least.bit_length() > 1:
+            middle = (1 << (least.bit_length() + most.bit_length()) // 2) - 1
+            with suppress(_Better):
+                self._search(middle, better)
+                least = middle + 1
+                self.raised(least)
+        if least <= most:
+            self._search(most, self.found)

@@ -8,30 +8,17 @@ recomputed by the plain integer evaluation of the form.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from math import log10
 from typing import Any, ClassVar
 
-from ermbit.engines.engine import (
-    Budget,
-    Capability,
-    Engine,
-    Outcome,
-    Report,
-    Task,
-)
+from ermbit.engines.engine import Budget, Capability, Task
 from ermbit.engines.enumerable import enumerable
-from ermbit.engines.enumeration_bounds import (
-    BIT_LIMIT,
-    Bounds,
-    enumeration_work,
-)
+from ermbit.engines.enumeration_bounds import BIT_LIMIT, Bounds, enumeration_work
 from ermbit.engines.exhaustive.plan import enumeration_plan
 from ermbit.engines.exhaustive.program import Plan
 from ermbit.engines.exhaustive.search import Search
-from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
+from ermbit.engines.total_search import Found, Raised, TotalSearchEngine
 from ermbit_encodings.integer_form import IntegerForm
 from ermbit_encodings.problem import Problem
 
@@ -48,10 +35,6 @@ OPERATIONS_PER_SECOND = 1e9
 """Of the estimated ones: most states are given up after a few samples."""
 
 
-class _Expired(Exception):
-    """The time is up."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     form: IntegerForm
@@ -60,14 +43,15 @@ class _Prepared:
     work: float
 
 
-class ExhaustiveEngine(Engine):
+class ExhaustiveEngine(TotalSearchEngine[_Prepared]):
     """Enumeration of all assignments by tables of distinct activation vectors."""
 
     name: ClassVar[str] = "exhaustive"
     summary: ClassVar[str] = "enumerates all parameter assignments (finite domains, small problems)"
+    exhausted: ClassVar[str] = "every assignment was tried"
 
     def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = self._prepare(problem)
+        prepared = self.prepare(problem)
         if isinstance(prepared, str):
             return Capability(False, False, prepared)
         cost = prepared.work - log10(OPERATIONS_PER_SECOND)
@@ -81,73 +65,12 @@ class ExhaustiveEngine(Engine):
         reason = f"{_power(count)} assignments, about 10^{prepared.work:.0f} operations"
         return Capability(True, True, reason, cost)
 
-    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        form = prepared.form
-        limit = form.budget(problem.threshold)
-        run = self._runner(prepared, budget)
-        return decide_total(form, limit, run, "every assignment was tried")
+    def search(
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
+    ) -> _Enumeration:
+        return _Enumeration(prepared, budget, found)
 
-    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        # Some θ to begin with: the value nearest to zero of every domain.
-        start = tuple(min(values, key=abs) for values in prepared.plan.domains)
-        return minimize_total(prepared.form, start, self._runner(prepared, budget), report)
-
-    def _runner(self, prepared: _Prepared, budget: Budget) -> Run:
-        """The search as :mod:`~ermbit.engines.total_search` calls it; it raises no bounds."""
-
-        def run(
-            limit: int, found: Found, raised: Callable[[int], None]
-        ) -> tuple[dict[str, Any], bool]:
-            return self._search(prepared, limit, found, budget)
-
-        return run
-
-    @staticmethod
-    def _search(
-        prepared: _Prepared,
-        limit: int,
-        found: Found,
-        budget: Budget,
-    ) -> tuple[dict[str, Any], bool]:
-        """Statistics, and whether no assignment that counts was left out."""
-        form, plan = prepared.form, prepared.plan
-        if not form.grids:
-            total = form.total(())
-            with suppress(Ended):
-                if total <= limit:
-                    found((), total)
-            return {"evaluated": 1}, True
-
-        def check() -> None:
-            if budget.expired:
-                raise _Expired
-
-        finished = True
-        search = Search(form, plan, prepared.bounds, limit, found, check)
-        try:
-            check()
-            search.run()
-        except Ended:
-            pass
-        except _Expired:
-            finished = False
-        statistics = {
-            "evaluated": search.evaluated,
-            "tables": search.tables,
-            "merged": search.merged,
-            "arithmetic": prepared.bounds.dtype.__name__,
-        }
-        return statistics, finished
-
-    @staticmethod
-    def _prepare(problem: Problem) -> _Prepared | str:
-        """Everything the search needs, or why there is no search."""
+    def prepare(self, problem: Problem) -> _Prepared | str:
         network = problem.instance.network
         count, edges = network.parameter_count, network.edge_count
         if count > PARAMETER_LIMIT:
@@ -161,6 +84,36 @@ class ExhaustiveEngine(Engine):
         form, bounds = start.form, start.bounds
         plan = enumeration_plan(form, start.finite.symmetries if count else ())
         return _Prepared(form, plan, bounds, enumeration_work(form, plan, bounds))
+
+
+class _Enumeration:
+    """The search as :mod:`~ermbit.engines.total_search` runs it; it raises no bounds."""
+
+    def __init__(self, prepared: _Prepared, budget: Budget, found: Found) -> None:
+        self.prepared, self.budget, self.found = prepared, budget, found
+        self.statistics: dict[str, Any] = {}
+
+    def run(self, limit: int) -> None:
+        """Go through all assignments."""
+        form, bounds = self.prepared.form, self.prepared.bounds
+        if not form.grids:
+            self.statistics = {"evaluated": 1}
+            total = form.total(())
+            if total <= limit:
+                self.found((), total)
+            return
+        check = self.budget.check
+        search = Search(form, self.prepared.plan, bounds, limit, self.found, check)
+        try:
+            check()
+            search.run()
+        finally:
+            self.statistics = {
+                "evaluated": search.evaluated,
+                "tables": search.tables,
+                "merged": search.merged,
+                "arithmetic": bounds.dtype.__name__,
+            }
 
 
 def _power(count: int) -> str:

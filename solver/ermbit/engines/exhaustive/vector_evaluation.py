@@ -22,6 +22,7 @@ from ermbit.engines.exhaustive.program import (
     Plan,
     Register,
 )
+from ermbit.engines.integer_activation import activated
 from ermbit_encodings.integer_form import IntegerForm, IntegerTerm
 
 Array: TypeAlias = NDArray[Any]
@@ -58,7 +59,9 @@ class VectorEvaluator:
         if isinstance(instruction, Activate):
             if z is None:
                 z = np.zeros((1,) * self._dimensions(registers), dtype=self.dtype)
-            registers["a", instruction.node] = self._activate(instruction.node, z)
+            node = instruction.node
+            pieces = self.bounds.pieces[node]
+            registers["a", node] = activated(self.neurons[node], pieces, z)
             return
         z = self._added(instruction, z, registers)
         if z is not None:
@@ -94,23 +97,6 @@ class VectorEvaluator:
             value = np.full((1,) * self._dimensions(registers), factor, dtype=self.dtype)
         elif factor != 1:
             value = value * factor
-        return value
-
-    def _activate(self, node: int, z: Array) -> Array:
-        neuron = self.neurons[node]
-        if neuron.kind == "max":
-            return z
-        if neuron.kind == "polynomial":
-            value = np.full_like(z, neuron.coefficients[-1])
-            for c in reversed(neuron.coefficients[:-1]):
-                value = value * z + c
-            return value
-        (_, slope, intercept), *others = self.bounds.pieces[node]
-        if others == [(0, 1, 0)] and (slope, intercept) == (0, 0):
-            return np.maximum(z, 0)
-        value = _line(z, slope, intercept)
-        for start, slope, intercept in others:
-            value = np.where(z >= start, _line(z, slope, intercept), value)
         return value
 
     def losses(self, registers: Registers, first: int, last: int) -> Array:
@@ -156,10 +142,3 @@ class VectorEvaluator:
             short: Array = np.maximum(self.form.scale - score, 0)
             return short
         return np.asarray(score < self.form.margin).astype(self.dtype)
-
-
-def _line(z: Array, slope: int, intercept: int) -> Array:
-    if slope == 0:
-        return np.full_like(z, intercept)
-    sloped = z if slope == 1 else z * slope
-    return sloped if intercept == 0 else sloped + intercept

@@ -21,6 +21,7 @@ from ermbit.engines.engine import (
     Budget,
     Capability,
     Engine,
+    Expired,
     Incumbent,
     LowerBound,
     Outcome,
@@ -44,10 +45,6 @@ SHARES = 2**20
 """Parts into which one unit of weight is divided for lower bounds by linear programs."""
 
 Theta = tuple[Rational, ...]
-
-
-class _Expired(Exception):
-    """The time is up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +149,11 @@ class HittingSearch:
         try:
             yield self._step()
             yield from self._levels() if self.is_max else self._rounds()
-        except _Expired:
+        except Expired:
             yield self._step()
 
     def _step(self) -> _Step:
         return _Step(self.theta, self.total, self.lower)
-
-    def _check(self) -> None:
-        if self.budget.expired:
-            raise _Expired
 
     def _total(self, theta: Theta) -> int:
         wrong = [w for i, w in enumerate(self.weights) if not self.classifier.is_right(i, theta)]
@@ -168,7 +161,7 @@ class HittingSearch:
 
     def _solve(self, good: Sequence[bool]) -> Theta | BadSet:
         """θ that is right at all good samples, or a bad set among them."""
-        self._check()
+        self.budget.check()
         answer = self.system.solve([k for k, i in enumerate(self.owner) if good[i]])
         if isinstance(answer, Core):
             return BadSet(tuple(sorted({self.owner[k] for k in answer.forms})))
@@ -227,7 +220,7 @@ class HittingSearch:
 
     def _least(self, hitter: Any) -> set[int]:
         """A hitting set of least weight of the bad sets known."""
-        self._check()
+        self.budget.check()
         remaining = self.budget.remaining
         timer = None if remaining is None else Timer(remaining, hitter.interrupt)
         if timer is not None:
@@ -239,8 +232,8 @@ class HittingSearch:
             if timer is not None:
                 timer.cancel()
         if model is None:
-            self._check()
-            raise _Expired
+            self.budget.check()
+            raise Expired
         return {v - 1 for v in model if 0 < v <= len(self.weights)}
 
     def _packed(self) -> int:
@@ -252,7 +245,7 @@ class HittingSearch:
         sets = sorted(self.bad, key=lambda bad: bad.samples)
         if not sets:
             return 0
-        self._check()
+        self.budget.check()
         sizes = [len(bad.samples) for bad in sets]
         entries = Columns(
             starts=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32),

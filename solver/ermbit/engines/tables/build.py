@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ermbit.engines.enumeration_bounds import Bounds
+from ermbit.engines.integer_activation import activated
 from ermbit.engines.tables.units import Key, Unit
 from ermbit_encodings.integer_form import IntegerForm, IntegerTerm, integer_domain
 
@@ -135,7 +136,7 @@ class TableBuilder:
             z = state.sum(neuron.terms, neuron.kind == "max", unit)
             if neuron.bias is not None:
                 z = state.sum((neuron.bias,), False, unit, z)
-            state.signals[neuron.node] = self._activate(neuron.node, z)
+            state.signals[neuron.node] = activated(neuron, self.bounds.pieces[neuron.node], z)
             state.thin(unit)
         for o, terms in enumerate(unit.terms):
             state.signals[-1 - o] = state.sum(terms, False, unit)
@@ -148,21 +149,6 @@ class TableBuilder:
         for k, p in enumerate(unit.parameters):
             choices[:, k] = state.values[p][kept]
         return Table(vectors, unit.parameters, choices, unit.key)
-
-    def _activate(self, node: int, z: Array) -> Array:
-        neuron = self.form.neurons[node - self.first]
-        if neuron.kind == "max":
-            return z
-        if neuron.kind == "polynomial":
-            value = np.full_like(z, neuron.coefficients[-1])
-            for c in reversed(neuron.coefficients[:-1]):
-                value = value * z + c
-            return value
-        (_, slope, intercept), *others = self.bounds.pieces[node]
-        value = z * slope + intercept
-        for start, slope, intercept in others:
-            value = np.where(z >= start, z * slope + intercept, value)
-        return value
 
 
 class _State:

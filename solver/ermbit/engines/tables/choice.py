@@ -32,10 +32,6 @@ SEARCH_SHARE = 1
 """Array elements of the search for every one of the descents: they take a fifth of the time."""
 
 
-class Expired(Exception):
-    """The time is up."""
-
-
 class Choice:
     """The search for a best row of every table.
 
@@ -58,14 +54,11 @@ class Choice:
     ) -> None:
         self.form, self.bounds, self.parts = form, bounds, parts
         self.found, self.raised, self.budget = found, raised, budget
+        self.check = budget.check
         self.limit = 0
         self.statistics: dict[str, Any] = {}
         self.fixed: dict[int, int] = {}
         self.tables: list[Table] = []
-
-    def check(self) -> None:
-        if self.budget.expired:
-            raise Expired
 
     def run(self, limit: int) -> None:
         """Go through all choices with a total of at most a limit; returns only after all.

@@ -8,25 +8,17 @@ interpolation (E4). What is reported has been recomputed by the plain integer ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import log10
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from ermbit.engines.engine import (
-    Budget,
-    Capability,
-    Engine,
-    Outcome,
-    Report,
-    Task,
-)
+from ermbit.engines.engine import Budget, Capability, Task
 from ermbit.engines.enumerable import enumerable
 from ermbit.engines.enumeration_bounds import Bounds
-from ermbit.engines.tables.choice import MERGED_ROWS, Choice, Expired
+from ermbit.engines.tables.choice import MERGED_ROWS, Choice
 from ermbit.engines.tables.units import Decomposition, decompose
-from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
-from ermbit_encodings.integer_form import IntegerForm, integer_bounds, integer_domain
+from ermbit.engines.total_search import Found, Raised, TotalSearchEngine
+from ermbit_encodings.integer_form import IntegerForm
 from ermbit_encodings.problem import Problem
 
 ELEMENT_LIMIT = 2**25
@@ -34,9 +26,6 @@ ELEMENT_LIMIT = 2**25
 
 PARAMETER_LIMIT, EDGE_LIMIT, UNIT_LIMIT = 200, 20_000, 64
 """Free parameters, edges and units beyond which nothing is estimated."""
-
-LISTED_LIMIT = 2**17
-"""Values of a domain that are gone through for the one nearest to zero."""
 
 EXPONENTS = {"max": 0.52, "sum": 0.58, "zero_one": 0.7, "exact": 0.43}
 """The search bounds about (number of choices)^e tuples: measured on random data, not proved. It is
@@ -50,14 +39,15 @@ class _Prepared:
     parts: Decomposition
 
 
-class TablesEngine(Engine):
+class TablesEngine(TotalSearchEngine[_Prepared]):
     """Branch and bound on tables of the units' contributions."""
 
     name: ClassVar[str] = "tables"
     summary: ClassVar[str] = "searches tables of hidden units (finite domains, shallow networks)"
+    exhausted: ClassVar[str] = "no choice from the tables is good enough"
 
     def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = self._prepare(problem)
+        prepared = self.prepare(problem)
         if isinstance(prepared, str):
             return Capability(False, False, prepared)
         units = prepared.parts.units
@@ -66,25 +56,12 @@ class TablesEngine(Engine):
         exact = task == "decide" and prepared.form.budget(problem.threshold) <= 0
         return Capability(True, True, reason, _cost(prepared.form, prepared.parts, exact))
 
-    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        form = prepared.form
-        limit = form.budget(problem.threshold)
-        run = _runner(prepared, budget)
-        return decide_total(form, limit, run, "no choice from the tables is good enough")
+    def search(
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
+    ) -> Choice:
+        return Choice(prepared.form, prepared.bounds, prepared.parts, found, raised, budget)
 
-    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        form = prepared.form
-        return minimize_total(form, simple(form), _runner(prepared, budget), report)
-
-    @staticmethod
-    def _prepare(problem: Problem) -> _Prepared | str:
-        """Everything the search needs, or why there is no search."""
+    def prepare(self, problem: Problem) -> _Prepared | str:
         network = problem.instance.network
         if network.parameter_count > PARAMETER_LIMIT:
             return f"more than {PARAMETER_LIMIT} free parameters"
@@ -124,30 +101,3 @@ def _cost(form: IntegerForm, parts: Decomposition, exact: bool) -> float:
         steady += 0.07
     searching = EXPONENTS[kind] * choices + log10(0.5e-6 * (1 + samples / 20))
     return max(log10(steady), searching)
-
-
-def _runner(prepared: _Prepared, budget: Budget) -> Run:
-    """The search as :mod:`~ermbit.engines.total_search` calls it."""
-
-    def run(limit: int, found: Found, raised: Callable[[int], None]) -> tuple[dict[str, Any], bool]:
-        choice = Choice(prepared.form, prepared.bounds, prepared.parts, found, raised, budget)
-        try:
-            choice.run(limit)
-        except Expired:
-            return choice.statistics, False
-        except Ended:
-            pass
-        return choice.statistics, True
-
-    return run
-
-
-def simple(form: IntegerForm) -> tuple[int, ...]:
-    """The value nearest to zero of every domain; of a very long one the least."""
-    chosen = []
-    for p, parameter in enumerate(form.instance.network.parameters):
-        size = parameter.domain.size
-        listed = size is not None and size <= LISTED_LIMIT
-        least = integer_bounds(form, p)[0]
-        chosen.append(min(integer_domain(form, p), key=abs) if listed else least)
-    return tuple(chosen)

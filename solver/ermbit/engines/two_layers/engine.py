@@ -9,7 +9,7 @@ find the best pair. What is reported has been recomputed by the plain integer ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
@@ -21,14 +21,13 @@ import numpy as np
 from ermbit.engines.deep_fits.conflicts import gains
 from ermbit.engines.deep_fits.layers import layers
 from ermbit.engines.deep_fits.units import contributions, is_homogeneous
-from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
+from ermbit.engines.engine import Budget, Capability, Task
 from ermbit.engines.enumerable import enumerable
 from ermbit.engines.enumeration_bounds import Bounds
+from ermbit.engines.integer_activation import activated
 from ermbit.engines.tables.build import Array, first_of_equals
-from ermbit.engines.tables.choice import Expired
-from ermbit.engines.tables.engine import simple
 from ermbit.engines.tables.loss import GapLoss, gap_loss
-from ermbit.engines.total_search import Ended, Found, Run, decide_total, minimize_total
+from ermbit.engines.total_search import Found, Raised, TotalSearchEngine, nearest_to_zero
 from ermbit.engines.two_layers.prefixes import Bound, first_layers
 from ermbit.engines.two_layers.shape import (
     Shape,
@@ -79,14 +78,15 @@ class _Prepared:
     alike: bool
 
 
-class TwoLayersEngine(Engine):
+class TwoLayersEngine(TotalSearchEngine[_Prepared]):
     """Enumeration of first layers, compiled search for second layers."""
 
     name: ClassVar[str] = "two_layers"
     summary: ClassVar[str] = "tries all first layers, compiled (finite domains, two hidden layers)"
+    exhausted: ClassVar[str] = "no second layer is good enough for any first one"
 
     def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = self._prepare(problem)
+        prepared = self.prepare(problem)
         if isinstance(prepared, str):
             return Capability(False, False, prepared)
         layers, rows, biases = _sizes(prepared)
@@ -100,25 +100,12 @@ class TwoLayersEngine(Engine):
         reason = f"about {layers} first layers, {rows} rows of a second unit"
         return Capability(True, True, reason, log10(seconds))
 
-    def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        limit = prepared.form.budget(problem.threshold)
-        run = _runner(prepared, budget)
-        exhausted = "no second layer is good enough for any first one"
-        return decide_total(prepared.form, limit, run, exhausted)
+    def search(
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
+    ) -> _Search:
+        return _Search(prepared, budget, found, raised)
 
-    def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
-        prepared = self._prepare(problem)
-        if isinstance(prepared, str):
-            return Outcome("unknown", reason=prepared)
-        form = prepared.form
-        return minimize_total(form, simple(form), _runner(prepared, budget), report)
-
-    @staticmethod
-    def _prepare(problem: Problem) -> _Prepared | str:
-        """Everything the search needs, or why there is no search."""
+    def prepare(self, problem: Problem) -> _Prepared | str:
         if find_spec("numba") is None:
             return "numba is not installed"
         network = problem.instance.network
@@ -188,16 +175,13 @@ class _Search:
     """One pass over all first layers."""
 
     def __init__(
-        self, prepared: _Prepared, budget: Budget, found: Found, raised: Callable[[int], None]
+        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
     ) -> None:
         self.prepared, self.budget = prepared, budget
         self.found, self.raised = found, raised
+        self.check = budget.check
         self.statistics: dict[str, Any] = {}
         self.limit = 0
-
-    def check(self) -> None:
-        if self.budget.expired:
-            raise Expired
 
     def run(self, limit: int) -> None:
         """Go through all choices with a total of at most a limit; returns only after all."""
@@ -269,23 +253,11 @@ class _Search:
             weight = t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
             signal = inputs[:, t.source] if t.source >= 0 else np.ones(len(inputs), dtype=np.int64)
             z += np.asarray(weight).reshape(-1, 1) * signal[None, :]
-        vectors = self._activate(neuron, z)
+        vectors = activated(neuron, self.prepared.bounds.pieces[neuron.node], z)
         kept = first_of_equals(list(vectors.T))
         # Sorted: units that list the same vectors in another order then have equal tables.
         kept = kept[np.lexsort(vectors[kept].T)]
         return np.ascontiguousarray(vectors[kept]), _Choices(parameters, values[kept])
-
-    def _activate(self, neuron: IntegerNeuron, z: Array) -> Array:
-        if neuron.kind == "polynomial":
-            value = np.full_like(z, neuron.coefficients[-1])
-            for c in reversed(neuron.coefficients[:-1]):
-                value = value * z + c
-            return value
-        (_, slope, intercept), *others = self.prepared.bounds.pieces[neuron.node]
-        value = z * slope + intercept
-        for start, slope, intercept in others:
-            value = np.where(z >= start, z * slope + intercept, value)
-        return value
 
     def _grid(
         self, neuron: IntegerNeuron, sources: Sequence[int]
@@ -340,7 +312,7 @@ class _Search:
         form, shape = self.prepared.form, self.prepared.shape
         if total > self.limit:
             raise InternalError("the loops returned what was not asked for")
-        values = dict(enumerate(simple(form)))
+        values = dict(enumerate(nearest_to_zero(form)))
         for number, (_, choices) in zip(chosen[place], tables, strict=True):
             values |= zip(choices.parameters, map(int, choices.values[number]), strict=True)
         own = assignments.parameters
@@ -377,19 +349,3 @@ def _mirrored(shape: Shape) -> tuple[int, ...]:
     if other.bias is not None:
         found.append(other.bias.parameter)
     return tuple(q for q in found if q >= 0)
-
-
-def _runner(prepared: _Prepared, budget: Budget) -> Run:
-    """The search as :mod:`~ermbit.engines.total_search` calls it."""
-
-    def run(limit: int, found: Found, raised: Callable[[int], None]) -> tuple[dict[str, Any], bool]:
-        search = _Search(prepared, budget, found, raised)
-        try:
-            search.run(limit)
-        except Expired:
-            return search.statistics, False
-        except Ended:
-            pass
-        return search.statistics, True
-
-    return run
