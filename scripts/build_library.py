@@ -71,6 +71,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
+    asked: dict[str, str] = {}
     written: set[Path] = set()
     faults: list[str] = []
     for item in _all_entries():
@@ -80,6 +81,9 @@ def main() -> int:
         written |= _write(item, folder)
         instance = load(folder / f"{name}.erm.json")
         faults += [f"{name}: {fault}" for fault in _faults(item, instance)]
+        other = asked.setdefault(instance.sha256, name)
+        if other != name:
+            faults.append(f"{name}: asks the same question as {other}")
         rows.append(_row(item, instance))
     _remove_others(folder, written)
     write_text(folder / "index.csv", _index(rows))

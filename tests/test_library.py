@@ -48,6 +48,7 @@ def test_the_index_names_every_file_once() -> None:
 
 def test_the_library_covers_the_format() -> None:
     instances = [load(LIBRARY / row["file"]) for row in ROWS]
+    assert len({instance.sha256 for instance in instances}) == len(ROWS), "a question twice"
     activations = {y.activation.name for i in instances for y in i.network.layers}
     assert activations == set(ACTIVATIONS)
     assert {i.loss.name for i in instances} == set(LOSSES)

@@ -23,7 +23,6 @@ def entries() -> Iterator[Entry]:
     """All of them."""
     yield from _square_root_of_two()
     yield from _golden_ratio()
-    yield from _sums_of_square_roots()
     yield from _linear_fits()
     yield from _bits()
 
@@ -77,40 +76,10 @@ def _golden_ratio() -> Iterator[Entry]:
     }
     data = samples(([1, 0], [1]), ([-1, 1], [-1]))
     how = "proof by cases: the only real solution is a = b = (1 - sqrt 5)/2"
-    phi = root((-1, -1, 1), -1, 0)
-    yield entry(
-        "golden-ratio", network, REAL, data, "absolute sum", 0, family="irrational", how=how,
-        minimum=0, certificate={"a": phi, "b": phi},
-    )  # fmt: skip
     yield entry(
         "golden-ratio-rational3", network, rational(3), data, "absolute sum", 0,
         family="irrational", how=how,
     )  # fmt: skip
-
-
-def _sums_of_square_roots() -> Iterator[Entry]:
-    network = {
-        "inputs": 4,
-        "neurons": [
-            *(neuron(f"h{i}", "square", {f"x{i}": {"param": f"p{i}"}}) for i in range(4)),
-            neuron("f", "square", {"h0": 1, "h1": 1, "h2": 1, "h3": -1}),
-        ],
-        "outputs": ["f"],
-    }
-    how = "reduction: p_i^4 = a_i and p_0^2 + sqrt a_1 + sqrt a_2 - sqrt a_3 = 0; "
-    for a, proof, sat in (
-        ((2, 8, 18), "sqrt 2 + sqrt 8 = sqrt 18", True),
-        ((2, 3, 9), "(sqrt 2 + sqrt 3)^2 = 5 + 2 sqrt 6 > 9", False),
-    ):
-        data = samples(
-            *(([int(j == i) for j in range(4)], [a[i - 1]]) for i in (1, 2, 3)), ([1] * 4, [0])
-        )
-        theta = {"p0": 0} | {f"p{i}": root((-v, 0, 0, 0, 1), 0, v) for i, v in enumerate(a, 1)}
-        yield entry(
-            f"sqrt-sum-{'-'.join(map(str, a))}", network, REAL, data, "absolute sum", 0,
-            family="sum_of_square_roots", how=how + proof, certificate=theta if sat else None,
-            minimum=0 if sat else None,
-        )  # fmt: skip
 
 
 def _linear_fits() -> Iterator[Entry]:

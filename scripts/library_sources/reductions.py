@@ -1,7 +1,8 @@
 """Combinatorial problems as training problems: subset sum, colouring, vertex cover, SAT.
 
 Every instance says which theorem makes its status equal to that of the source problem, and the
-source problem is small enough to be solved here by brute force.
+source problem is small enough to be solved here by brute force. Written out by hand, independently
+of the families that have the same name, from which they differ in domains and small things.
 """
 
 from __future__ import annotations
@@ -200,7 +201,7 @@ def _colouring() -> Iterator[Entry]:
         output = (1, "identity", {"weights": [[1] * k], "bias": False})
         yield entry(
             name, dense(n, hidden, output), domain, data, "absolute sum", 0,
-            family="colouring", how=how, certificate=theta, minimum=0 if theta else None,
+            family="coloring", how=how, certificate=theta, minimum=0 if theta else None,
         )  # fmt: skip
 
 
@@ -234,11 +235,11 @@ def _vertex_cover() -> Iterator[Entry]:
         proof = how + (" (by Motzkin & Straus 1965)" if word == "squared" else "")
         yield entry(
             f"vertex-cover-c5-{word}-3", relu, domain, data, loss, tau,
-            family="vertex_cover", how=proof, minimum=tau, certificate=theta,
+            family="vertex_cover_relu", how=proof, minimum=tau, certificate=theta,
         )  # fmt: skip
         yield entry(
             f"vertex-cover-c5-{word}-below-3", relu, domain, data, loss, below,
-            family="vertex_cover", how=proof, minimum=tau,
+            family="vertex_cover_relu", how=proof, minimum=tau,
         )  # fmt: skip
     halfspace = dense(5, (1, "identity"))
     labelled = samples(
@@ -251,7 +252,7 @@ def _vertex_cover() -> Iterator[Entry]:
     ):
         yield entry(
             f"densest-halfspace-c5-{threshold}", halfspace, domain, labelled, "zero_one sum",
-            threshold, family="vertex_cover", minimum=tau, certificate=certificate,
+            threshold, family="vertex_cover_halfspace", minimum=tau, certificate=certificate,
             how="reduction: the least number of errors is the vertex cover number of the 5-cycle",
         )  # fmt: skip
 
@@ -280,7 +281,7 @@ def _satisfiability() -> Iterator[Entry]:
         )
         yield entry(
             f"one-in-three-{name}", dense(n, (1, "abs")), domain, data, "absolute sum", 0,
-            family="one_in_three_sat", how=how, minimum=None if chosen is None else 0,
+            family="one_in_three", how=how, minimum=None if chosen is None else 0,
             certificate=None if chosen is None else {"W1": [chosen], "b1": [-1]},
         )  # fmt: skip
     clauses = ((1, 2), (-1, 2), (1, -2), (-1, -2))
@@ -305,7 +306,7 @@ def _one_sample(
     theta = dict(zip(names, model, strict=True)) if model else None
     return entry(
         f"cnf-one-sample-{name}", {"inputs": 1, "neurons": neurons, "outputs": outputs}, REAL,
-        samples(([1], labels)), "absolute max", 0, family="cnf", certificate=theta,
+        samples(([1], labels)), "absolute max", 0, family="loading", certificate=theta,
         how="reduction: the first outputs force 0/1 values, the others are the clauses",
         minimum=0 if model else None,
     )  # fmt: skip
