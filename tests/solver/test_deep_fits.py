@@ -20,8 +20,9 @@ from ermbit.engines.deep_fits import states as deep_states
 from ermbit.engines.deep_fits.conflicts import conflicts, steepness
 from ermbit.engines.deep_fits.engine import DeepFitsEngine, _Prepared
 from ermbit.engines.deep_fits.joins import _list
-from ermbit.engines.deep_fits.units import Addend, UnitTable, activated, unit_table
+from ermbit.engines.deep_fits.units import Addend, UnitTable, unit_table
 from ermbit.engines.engine import Budget, ignore
+from ermbit.engines.integer_activation import activated
 from ermbit_instances.instance import parse_instance
 from reference import Document
 

@@ -18,10 +18,11 @@ from ermbit.engines.deep_tables import engine as deep_tables
 from ermbit.engines.deep_tables import incumbents as deep_incumbents
 from ermbit.engines.deep_tables import variables as deep_variables
 from ermbit.engines.deep_tables.engine import DeepTablesEngine
-from ermbit.engines.deep_tables.intervals import IntervalNetwork, _direction, _polynomial, _value
+from ermbit.engines.deep_tables.intervals import IntervalNetwork, _direction, _polynomial
 from ermbit.engines.deep_tables.variables import Variable, variables
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.exhaustive.engine import ExhaustiveEngine
+from ermbit.engines.integer_activation import piecewise
 from ermbit.engines.tables import search as table_search
 
 ENGINE = DeepTablesEngine()
@@ -256,7 +257,7 @@ def test_shared_parameters_and_masks_are_no_symmetry() -> None:
 )
 def test_intervals_of_activations_hold_their_values(pieces: Any) -> None:
     z = np.arange(-6, 7)
-    values = _value(pieces, z)
+    values = piecewise(pieces, z)
     steps = np.diff(values)
     direction = _direction(pieces)
     assert direction != 1 or (steps >= 0).all()
