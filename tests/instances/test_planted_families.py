@@ -21,7 +21,6 @@ from ermbit_instances.families.halfspaces import least_errors
 from ermbit_instances.families.interpolation import free_parameters
 from ermbit_instances.families.labelling import reduce, sample_loss
 from ermbit_instances.families.layered import architecture
-from ermbit_instances.families.linear_systems import solve
 from ermbit_instances.instance import parse_instance
 
 
@@ -160,22 +159,6 @@ def test_free_parameters_are_counted(inputs: int, widths: str, outputs: int, bia
         "data": {"x": [[0] * inputs], "y": [[0] * outputs]},
     }  # fmt: skip
     assert free_parameters(shape) == parse_instance(document).network.parameter_count
-
-
-@given(st.lists(st.lists(SMALL, min_size=3, max_size=3), min_size=1, max_size=5), st.data())
-def test_linear_systems(rows: list[list[Any]], draw: st.DataObject) -> None:
-    def times(v: list[Any]) -> list[Any]:
-        return [sum((a * b for a, b in zip(row, v, strict=True)), mpq(0)) for row in rows]
-
-    hidden = draw.draw(st.lists(SMALL, min_size=3, max_size=3))
-    found = solve(rows, times(hidden))
-    assert found is not None and times(found) == times(hidden)
-    # A combination of the rows with another value contradicts them.
-    factors = draw.draw(st.lists(SMALL, min_size=len(rows), max_size=len(rows)))
-    row = [sum((c * r[k] for c, r in zip(factors, rows, strict=True)), mpq(0)) for k in range(3)]
-    target = sum((a * b for a, b in zip(row, hidden, strict=True)), mpq(0))
-    assert solve([*rows, row], [*times(hidden), target + 1]) is None
-    assert solve([row, *rows], [target, *times(hidden)]) is not None
 
 
 # --- halfspaces ----------------------------------------------------------------------------------

@@ -42,9 +42,9 @@ from ermbit_instances.families.layered import (
     evaluate,
     shape_of,
 )
-from ermbit_instances.families.linear_systems import solve
 from ermbit_instances.families.planting import Sample, check_ranges, data_document
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.linear_equations import solve
 from ermbit_instances.rational import Rational, write_rational
 
 _TRIES = 5
@@ -159,7 +159,7 @@ INTERPOLATION = register(
             FamilyParameter("label_low", "integer", -9, "least one of targets", -_WIDE, _WIDE),
             FamilyParameter("label_high", "integer", 9, "greatest one of targets", -_WIDE, _WIDE),
             FamilyParameter("label_denominator", "integer", 1, "denominator of targets", 1, _WIDE),
-            FamilyParameter("threshold", "rational", 0, "the threshold", 0),
+            labelling.THRESHOLD,
         ),
         build=build,
     )

@@ -21,6 +21,8 @@ REDUCTION = FamilyParameter(
     "reduction", "choice", "mean", "how sample losses are combined", choices=("mean", "sum", "max")
 )
 
+THRESHOLD = FamilyParameter("threshold", "rational", 0, "the threshold", 0)
+
 
 def loss_parameter(default: str, choices: tuple[str, ...] = LOSSES) -> FamilyParameter:
     """The family parameter ``loss``."""

@@ -165,7 +165,7 @@ MAJORITY = register(
             FamilyParameter(
                 "samples", "integer", 0, "number of random inputs, 0 for all 2^n", 0, 100_000
             ),
-            FamilyParameter("threshold", "rational", 0, "the threshold", 0),
+            labelling.THRESHOLD,
         ),
         build=build,
     )

@@ -150,7 +150,7 @@ PARITY = register(
             domain_parameter("int:-2:2"),
             labelling.loss_parameter("absolute"),
             labelling.REDUCTION,
-            FamilyParameter("threshold", "rational", 0, "the threshold", 0),
+            labelling.THRESHOLD,
         ),
         build=build,
     )

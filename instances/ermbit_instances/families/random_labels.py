@@ -70,7 +70,7 @@ RANDOM_LABELS = register(
             DATA_HIGH,
             FamilyParameter("label_low", "integer", -2, "least target", -(10**6), 10**6),
             FamilyParameter("label_high", "integer", 2, "greatest target", -(10**6), 10**6),
-            FamilyParameter("threshold", "rational", 0, "the threshold", 0),
+            labelling.THRESHOLD,
         ),
         build=build,
     )

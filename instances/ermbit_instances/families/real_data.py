@@ -267,7 +267,7 @@ REAL_DATA = register(
             domain_parameter("int:-32:32"),
             labelling.loss_parameter("zero_one"),
             labelling.REDUCTION,
-            FamilyParameter("threshold", "rational", 0, "the threshold", 0),
+            labelling.THRESHOLD,
         ),
         build=build,
     )

@@ -7,18 +7,22 @@ sets are integers here, one bit a vertex.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from ermbit_instances.documents import Document
 from ermbit_instances.errors import UsageError
 from ermbit_instances.reductions.hypergraph import LARGEST as MOST_EDGES
 from ermbit_instances.reductions.hypergraph import Hypergraph, complete
+from ermbit_instances.reductions.vectors import indicator
 
 if TYPE_CHECKING:
     from ermbit_instances.families.rng import Rng
 
 Cover = tuple[int, ...]
+
+V = TypeVar("V")
 
 LARGEST = 1000
 """Most vertices: an instance has a column for each."""
@@ -49,6 +53,32 @@ def check_graph(graph: Hypergraph) -> None:
     """Raises UsageError unless the source is a graph with 1..:data:`LARGEST` vertices."""
     if not 1 <= graph.vertices <= LARGEST or not graph.is_graph:
         raise UsageError(f"vertex cover: expected a graph of 1..{LARGEST} vertices, edges of two")
+
+
+def inputs(graph: Hypergraph, bias: bool) -> list[list[int | str]]:
+    """e_v for every vertex, then e_u + e_v for every edge, or with a bias the half of it."""
+    n = graph.vertices
+    edges = [indicator(edge, n, "1/2" if bias else 1) for edge in graph.edges]
+    return [*(indicator((v,), n) for v in range(n)), *edges]
+
+
+def one_neuron(activation: str, bias: bool) -> Document:
+    """The layer of the network."""
+    layer: Document = {"units": 1, "activation": activation}
+    return layer if bias else {**layer, "bias": False}
+
+
+def split_bias(graph: Hypergraph, values: Sequence[V]) -> tuple[Sequence[V], V | None]:
+    """The weights and the bias, if there is one.
+
+    Raises:
+        UsageError: the values are not those of such a network.
+    """
+    check_graph(graph)
+    n = graph.vertices
+    if len(values) not in (n, n + 1):
+        raise UsageError(f"vertex cover: expected {n} or {n + 1} values, not {len(values)}")
+    return values[:n], values[n] if len(values) > n else None
 
 
 def is_cover(graph: Hypergraph, cover: Cover) -> bool:

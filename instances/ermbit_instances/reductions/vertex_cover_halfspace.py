@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING
 from gmpy2 import mpq
 
 from ermbit_instances.documents import Document, instance_document
-from ermbit_instances.errors import UsageError
 from ermbit_instances.rational import Rational
 from ermbit_instances.reductions.hypergraph import Hypergraph
-from ermbit_instances.reductions.vectors import indicator, unit
-from ermbit_instances.reductions.vertex_cover import Cover, check_graph
+from ermbit_instances.reductions.vertex_cover import (
+    Cover,
+    check_graph,
+    inputs,
+    one_neuron,
+    split_bias,
+)
 
 if TYPE_CHECKING:
     from ermbit_instances.certificate import Value
@@ -33,18 +37,12 @@ def instance(
     """
     check_graph(graph)
     n = graph.vertices
-    layer: Document = {"units": 1, "activation": "identity"}
-    if not bias:
-        layer["bias"] = False
     return instance_document(
         f"vertex-cover-halfspace-{n}-{len(graph.edges)}",
-        {"inputs": n, "layers": [layer]},
+        {"inputs": n, "layers": [one_neuron("identity", bias)]},
         weights,
         {
-            "x": [
-                *(unit(i, n) for i in range(n)),
-                *(indicator(edge, n, "1/2" if bias else 1) for edge in graph.edges),
-            ],
+            "x": inputs(graph, bias),
             "y": [*([1] for _ in range(n)), *([-1] for _ in graph.edges)],
         },
         {"name": "zero_one", "reduction": "sum"},
@@ -74,12 +72,9 @@ def solution(graph: Hypergraph, values: Sequence[Value]) -> Cover:
     Raises:
         UsageError: the values are not those of such a network.
     """
-    check_graph(graph)
-    n = graph.vertices
-    if len(values) not in (n, n + 1):
-        raise UsageError(f"vertex cover: expected {n} or {n + 1} values, not {len(values)}")
-    offset = values[n] if len(values) > n else mpq(0)
-    cover = {v for v in range(n) if not values[v] > -offset}
+    weights, offset = split_bias(graph, values)
+    least = mpq(0) if offset is None else -offset
+    cover = {v for v, weight in enumerate(weights) if not weight > least}
     for u, v in graph.edges:
         if u not in cover and v not in cover:
             cover.add(u)

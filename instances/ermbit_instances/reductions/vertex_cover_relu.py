@@ -15,11 +15,15 @@ from gmpy2 import mpq
 
 from ermbit_instances.algebraic import AlgebraicNumber
 from ermbit_instances.documents import Document, instance_document
-from ermbit_instances.errors import UsageError
 from ermbit_instances.rational import Rational
 from ermbit_instances.reductions.hypergraph import Hypergraph
-from ermbit_instances.reductions.vectors import indicator, unit
-from ermbit_instances.reductions.vertex_cover import Cover, check_graph
+from ermbit_instances.reductions.vertex_cover import (
+    Cover,
+    check_graph,
+    inputs,
+    one_neuron,
+    split_bias,
+)
 
 if TYPE_CHECKING:
     from ermbit_instances.certificate import Value
@@ -37,21 +41,15 @@ def instance(
     """
     check_graph(graph)
     n = graph.vertices
-    layer: Document = {"units": 1, "activation": "relu"}
     data: Document = {
-        "x": [
-            *(unit(i, n) for i in range(n)),
-            *(indicator(edge, n, "1/2" if bias else 1) for edge in graph.edges),
-        ],
+        "x": inputs(graph, bias),
         "y": [*([1] for _ in range(n)), *([0] for _ in graph.edges)],
     }
     if bias:
         data["sample_weights"] = [*(1 for _ in range(n)), *(2 for _ in graph.edges)]
-    else:
-        layer["bias"] = False
     return instance_document(
         f"vertex-cover-relu-{n}-{len(graph.edges)}",
-        {"inputs": n, "layers": [layer]},
+        {"inputs": n, "layers": [one_neuron("relu", bias)]},
         weights,
         data,
         {"name": loss, "reduction": "sum"},
@@ -82,13 +80,11 @@ def solution(graph: Hypergraph, values: Sequence[Value]) -> Cover:
     Raises:
         UsageError: the values are not those of such a network.
     """
-    check_graph(graph)
     n = graph.vertices
-    if len(values) not in (n, n + 1):
-        raise UsageError(f"vertex cover: expected {n} or {n + 1} values, not {len(values)}")
-    numbers = [_rational(value) for value in values]
-    offset = numbers[n] if len(numbers) > n else mpq(0)
-    responses = {v: numbers[v] + offset for v in range(n) if numbers[v] + offset > 0}
+    weights, bias = split_bias(graph, values)
+    offset = mpq(0) if bias is None else _rational(bias)
+    sums = {v: _rational(weight) + offset for v, weight in enumerate(weights)}
+    responses = {v: response for v, response in sums.items() if response > 0}
     free = min(
         _complement(n, _isolated(graph, responses)),
         _complement(n, _concentrated(graph, responses)),

@@ -11,6 +11,7 @@ from ermbit.verifier.evaluation.evaluate import evaluate_sample
 from ermbit.verifier.verify import exact_loss
 from ermbit_encodings.problem import Problem
 from ermbit_instances.certificate import Value
+from ermbit_instances.linear_equations import solve
 from ermbit_instances.network import Network
 from ermbit_instances.rational import Rational, simplest_between
 
@@ -89,43 +90,13 @@ def solved_outputs(
     targets = [y for row in rows for y in row.y]
     right = [t - b for t, b in zip(targets, base, strict=True)]
     guesses = [values[p] for p in numbers]
-    solution = _solved([list(row) for row in zip(*columns, right, strict=True)], guesses)
+    equations = [[column[i] for column in columns] for i in range(len(right))]
+    solution = solve(equations, right, guesses)
     if solution is None:
         return None
     for p, v in zip(numbers, solution, strict=True):
         point[p] = v
     return tuple(point)
-
-
-def _solved(rows: list[list[Rational]], guesses: Sequence[Rational]) -> list[Rational] | None:
-    """A solution of rational equations (coefficients, then the right side), or ``None``.
-
-    Gauss–Jordan elimination; unknowns that stay open keep their guesses.
-    """
-    count = len(guesses)
-    pivots: list[int] = []
-    for column in range(count):
-        top = len(pivots)
-        at = next((i for i in range(top, len(rows)) if rows[i][column] != 0), None)
-        if at is None:
-            continue
-        rows[top], rows[at] = rows[at], rows[top]
-        lead = rows[top][column]
-        rows[top] = [v / lead for v in rows[top]]
-        for i, row in enumerate(rows):
-            if i != top and row[column] != 0:
-                factor = row[column]
-                rows[i] = [v - factor * w for v, w in zip(row, rows[top], strict=True)]
-        pivots.append(column)
-    if any(row[-1] != 0 for row in rows[len(pivots) :]):
-        return None
-    solution = list(guesses)
-    for i, column in enumerate(pivots):
-        open_part = sum(
-            (rows[i][c] * guesses[c] for c in range(column + 1, count) if c not in pivots), mpq(0)
-        )
-        solution[column] = rows[i][-1] - open_part
-    return solution
 
 
 def simplified(value: Rational, bits: int) -> Rational:

@@ -1,4 +1,4 @@
-"""Output layers by exact linear algebra: all targets, given the values of the last hidden units."""
+"""Systems of linear equations over the rationals."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from ermbit_instances.rational import Rational
 
 
 def solve(
-    rows: Sequence[Sequence[Rational]], targets: Sequence[Rational]
+    rows: Sequence[Sequence[Rational]],
+    right: Sequence[Rational],
+    guesses: Sequence[Rational] | None = None,
 ) -> list[Rational] | None:
-    """A rational v with rows · v = targets, free entries 0; None where there is none, even real.
+    """A rational v with rows · v = right; None where there is none, even real.
 
-    Gauss-Jordan elimination over the rationals, pivots in the order of the columns.
+    Gauss-Jordan elimination, pivots in the order of the columns. Unknowns that stay open keep
+    their guesses, by default 0.
     """
-    width = len(rows[0]) if rows else 0
-    work = [[*map(mpq, row), mpq(t)] for row, t in zip(rows, targets, strict=True)]
+    width = len(rows[0]) if rows else len(guesses or ())
+    work = [[*map(mpq, row), mpq(t)] for row, t in zip(rows, right, strict=True)]
     pivots: list[int] = []
     for column in range(width):
         at = len(pivots)
@@ -34,7 +37,8 @@ def solve(
         pivots.append(column)
     if any(row[width] != 0 for row in work[len(pivots) :]):
         return None
-    values = [mpq(0)] * width
+    values = [mpq(0)] * width if guesses is None else list(guesses)
+    still_open = [c for c in range(width) if c not in pivots and values[c] != 0]
     for row, column in zip(work, pivots, strict=False):
-        values[column] = row[width]
+        values[column] = row[width] - sum((row[c] * values[c] for c in still_open), mpq(0))
     return values
