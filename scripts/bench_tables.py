@@ -10,23 +10,18 @@ that of the engine alone, from the instance to its proved optimum.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
-import time
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 for _folder in ("instances", "encodings", "solver"):
     sys.path.insert(0, str(ROOT / _folder))
 
-from ermbit.engines.engine import Budget, Event, Incumbent  # noqa: E402
-from ermbit.engines.registry import engine  # noqa: E402
-from ermbit_encodings.problem import Problem  # noqa: E402
-from ermbit_instances.instance import parse_instance  # noqa: E402
+from benchmark.case import document, integers  # noqa: E402
+from benchmark.one_engine import measured, run_cases  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -76,70 +71,24 @@ CASES = (
 )
 
 
-def bounded(size: int) -> dict[str, Any]:
-    """The domain of integers in −size..size."""
-    return {"domain": "integer", "low": -size, "high": size}
-
-
-def document(case: Case) -> dict[str, Any]:
-    """The instance of a case."""
+def line(case: Case, timeout: float) -> str:
+    """What is printed of a case."""
     rng = random.Random(f"tables {case.seed}")
     if case.samples:
         x = [[rng.randint(-8, 8) for _ in range(case.inputs)] for _ in range(case.samples)]
         if case.loss in ("hinge", "zero_one"):
-            y = [[rng.choice((-1, 1))] for _ in x]
+            y = [rng.choice((-1, 1)) for _ in x]
         else:
-            y = [[rng.randint(-8, 8)] for _ in x]
+            y = [rng.randint(-8, 8) for _ in x]
     else:
         x = [list(row) for row in product((0, 1), repeat=case.inputs)]
-        y = [[1 if sum(row) % 2 else -1] for row in x]
-    layers = [
-        *({"units": units, "activation": "relu"} for units in case.layers),
-        {"units": 1, "activation": "identity"},
-    ]
-    return {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": case.inputs, "layers": layers},
-        "weights": bounded(case.weight) | {"biases": bounded(case.bias or case.weight)},
-        "data": {"x": x, "y": y},
-        "loss": {"name": case.loss, "reduction": "sum"},
-        "threshold": 0,
-    }
-
-
-def run(case: Case, timeout: float) -> str:
-    """One line: seconds, outcome, when the best incumbent came, statistics."""
-    problem = Problem(parse_instance(document(case)))
-    start, used = time.perf_counter(), time.process_time()
-    incumbents: list[float] = []
-
-    def report(event: Event) -> None:
-        if isinstance(event, Incumbent):
-            incumbents.append(time.perf_counter() - start)
-
-    tables = engine("tables" if len(case.layers) == 1 else "deep_tables")
-    task = tables.decide if case.decide else tables.minimize
-    outcome = task(problem, Budget(time.monotonic() + timeout), report)
-    seconds, used = time.perf_counter() - start, time.process_time() - used
-    estimate = 10 ** tables.capability(problem, "decide" if case.decide else "minimize").cost
-    best = f" best after {incumbents[-1]:.3f} s" if incumbents else ""
-    lower = "" if outcome.lower_bound is None else f" {outcome.lower_bound}"
-    time_words = f"{seconds:8.3f} s ({used:.3f} s of processor, estimate {estimate:.2g} s)"
-    return f"{case.name:36} {time_words} {outcome.status}{lower}{best} {outcome.statistics}"
-
-
-def main() -> None:
-    """Run the cases whose name contains the given text."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--case", default="")
-    parser.add_argument("--timeout", type=float, default=60.0)
-    arguments = parser.parse_args()
-    run(Case(1, 1, 1, 2), 60.0)  # whatever is imported on first use
-    for case in CASES:
-        if arguments.case in case.name:
-            print(run(case, arguments.timeout), flush=True)
+        y = [1 if sum(row) % 2 else -1 for row in x]
+    weights = integers(case.weight) | {"biases": integers(case.bias or case.weight)}
+    question = document(x, y, case.layers, weights, loss=case.loss)
+    solver = "tables" if len(case.layers) == 1 else "deep_tables"
+    task = "solve" if case.decide else "minimize"
+    return measured(case.name, solver, task, question, timeout)
 
 
 if __name__ == "__main__":
-    main()
+    run_cases(__doc__.split("\n")[0], CASES, Case(1, 1, 1, 2), line)
