@@ -67,13 +67,7 @@ def solve(
     options = search_options(
         engine=engine, timeout=timeout, memory=memory, threads=threads, seed=seed
     )
-    return answer_question(
-        "decide",
-        lambda: _read(instance),
-        as_filed=not isinstance(instance, Instance),
-        options=options,
-        progress=progress,
-    )
+    return _answer("decide", instance, options, progress)
 
 
 def minimize(
@@ -94,13 +88,7 @@ def minimize(
     options = search_options(
         engine=engine, timeout=timeout, memory=memory, threads=threads, seed=seed
     )
-    return answer_question(
-        "minimize",
-        lambda: _read(instance),
-        as_filed=not isinstance(instance, Instance),
-        options=options,
-        progress=progress,
-    )
+    return _answer("minimize", instance, options, progress)
 
 
 def verify(
@@ -193,6 +181,18 @@ def generate(family: str, seed: int = 0, **parameters: object) -> Instance:
 
 def _read(instance: Instance | str | Path) -> Instance:
     return instance if isinstance(instance, Instance) else load_instance(instance)
+
+
+def _answer(
+    task: Task, instance: Instance | str | Path, options: SearchOptions, progress: Listener | None
+) -> Answer:
+    return answer_question(
+        task,
+        lambda: _read(instance),
+        as_filed=not isinstance(instance, Instance),
+        options=options,
+        progress=progress,
+    )
 
 
 def answer_question(
