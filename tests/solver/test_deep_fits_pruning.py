@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ import pytest
 import reference
 from engine_checks import capability, decide, problem_of
 from ermbit.engines.deep_fits import states as deep_states
+from ermbit.engines.deep_fits.cost import sizes
+from ermbit.engines.deep_fits.joins import halves
+from ermbit.engines.deep_fits.layers import layers
 from ermbit.engines.tables import build as table_build
 from random_instances import random_instance
 from reference import Document
@@ -197,3 +202,47 @@ def test_numbers_at_the_edge_of_machine_integers(outer: int, first: int) -> None
                 status = decide("deep_fits", other, reference.number(0)).status
                 assert status == ("sat" if fits else "unsat")
     assert answered > 8
+
+
+# ---------------------------------------------------------------- halves of the sums
+
+
+def test_halves_are_as_even_as_can_be() -> None:
+    rng = random.Random("halves")
+    for _ in range(100):
+        lists = [rng.choice([1, 1, 2, 3, 4, 6, 35, 100]) for _ in range(rng.randint(0, 6))]
+        left, right = halves(lists)
+        assert sorted(left + right) == list(range(len(lists)))
+        splits = itertools.product((0, 1), repeat=len(lists))
+        works = [
+            prod(n for n, at in zip(lists, split, strict=True) if at)
+            + prod(n for n, at in zip(lists, split, strict=True) if not at)
+            for split in splits
+        ]
+        assert prod(lists[k] for k in left) + prod(lists[k] for k in right) == min(works)
+
+
+def many_outputs(count: int, bias: Any, x: list[list[int]], domain: Any = None) -> Document:
+    outputs = {f"o{k}": ("identity", {"b0": 1 if k else OWN}, [bias]) for k in range(count)}
+    overrides = {} if domain is None else {f"b[{name}]": domain for name in outputs}
+    return network({**PAIR, "b0": UNIT, **outputs}, list(outputs), x, **overrides)
+
+
+def test_many_outputs_with_frozen_biases() -> None:
+    document = labelled(many_outputs(20, 1, LINE), random.Random("frozen"))
+    assert decide("deep_fits", document, reference.number(0)).status == "sat"
+    document["data"]["y"][3][11] += "1"
+    assert decide("deep_fits", document, reference.number(0)).status == "unsat"
+
+
+def test_free_biases_on_few_samples_are_lists() -> None:
+    """They count: with four samples nobody sees them, with three the sums are too many."""
+    free = {"domain": "integer", "low": 0, "high": 999}
+    for samples in (3, 4):
+        document = many_outputs(5, OWN, LINE[:samples], free)
+        assert capability("deep_fits", problem_of(document), "decide") == (samples == 4)
+    document = labelled(many_outputs(2, OWN, LINE[:2], free), random.Random("few"))
+    form = problem_of(document).integer
+    assert form is not None
+    assert sizes(form, layers(form)).half >= 3
+    assert decide("deep_fits", document, reference.number(0)).status == "sat"

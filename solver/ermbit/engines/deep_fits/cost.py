@@ -14,7 +14,7 @@ from math import lgamma, log, log10
 import numpy as np
 
 from ermbit.engines.deep_fits.conflicts import conflicts
-from ermbit.engines.deep_fits.joins import halves
+from ermbit.engines.deep_fits.joins import FREE_BIAS_SAMPLES, SUMS_LIMIT, halves
 from ermbit.engines.deep_fits.layers import ONE, Layers, assignments, entries, own_parameters
 from ermbit.engines.enumeration_bounds import Bounds
 from ermbit.engines.integer_activation import activated
@@ -61,18 +61,22 @@ def sizes(form: IntegerForm, layers: Layers) -> Sizes:
         tuples.append(sum(_multisets(kinds, size) for kinds, size in Counter(counts).items()))
     last = {n.node: u for n, u in zip(layers.levels[-1], units[-1], strict=True)}
     by_source: dict[int, list[IntegerTerm]] = {}
-    for t in (t for s in layers.sums for t in s.terms if t.source != ONE):
-        by_source.setdefault(t.source, []).append(t)
     lists = []
+    for t in (t for s in layers.sums for t in s.terms):
+        if t.source != ONE:
+            by_source.setdefault(t.source, []).append(t)
+        elif len(form.inputs) < FREE_BIAS_SAMPLES:
+            lists.append(assignments(form, own_parameters([t], fixed)))
     for source, terms in by_source.items():
         outer = log10(assignments(form, own_parameters(terms, fixed)))
         lists.append(round(10 ** min(12.0, outer + last.get(source, 0.0))))
-    left, right = halves(lists)
-    half = max(sum(log10(lists[k]) for k in part) for part in (left, right))
+    half = sum(map(log10, lists)) / 2
+    if half <= log10(SUMS_LIMIT):  # otherwise no halves are short enough
+        half = max(sum(log10(lists[k]) for k in part) for part in halves(lists))
     return Sizes(
         tuple(units),
         tuple(tuples),
-        log10(max(1, *lists, 1)),
+        log10(max([1, *lists])),
         half,
         log10(assignments(form, layers.shared)),
     )

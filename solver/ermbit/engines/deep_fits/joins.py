@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from math import prod
 
 import numpy as np
@@ -37,7 +36,8 @@ ADDED = 2**15
 """Hits that are added up at a time."""
 
 FREE_BIAS_SAMPLES = 4
-"""Samples from which on a free bias is left to the exact sums."""
+"""Samples from which on a free bias is left to the exact sums; of fewer, too little of the hash is
+left without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,17 @@ class Hit:
 
 
 def halves(sizes: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Lists to mark and lists to look up, as even as possible."""
-    lists = range(len(sizes))
-    best: tuple[int, tuple[int, ...]] | None = None
-    for count in range(len(sizes) + 1):
-        for left in combinations(lists, count):
-            marked = prod(sizes[k] for k in left)
-            work = marked + prod(sizes[k] for k in lists if k not in left)
-            if best is None or work < best[0]:
-                best = (work, left)
-    assert best is not None
-    return best[1], tuple(k for k in lists if k not in best[1])
+    """Lists to mark and lists to look up, as even as possible.
+
+    Halves of equally many sums are equally good, so one of each number is kept: no more of them
+    than the product of all sizes has divisors.
+    """
+    found: dict[int, tuple[int, ...]] = {1: ()}
+    for k, size in enumerate(sizes):
+        found = {sums * size: (*half, k) for sums, half in found.items()} | found
+    every = prod(sizes)
+    left = found[min(found, key=lambda sums: sums + every // sums)]
+    return left, tuple(k for k in range(len(sizes)) if k not in left)
 
 
 class Join:
