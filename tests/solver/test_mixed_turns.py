@@ -14,6 +14,7 @@ from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.mixed.attempts import Attempt, Relaxation, Training, decide_in_turns, ways
 from ermbit.engines.mixed.load import MOST, Load
 from ermbit.engines.mixed.nra import NraEngine
+from ermbit.engines.mixed.plain_script import PlainScript, Script
 from ermbit.engines.mixed.refinement import nearby_member, refine
 from ermbit.engines.mixed.z3_backend import Z3Program
 from ermbit.verifier import exact_loss
@@ -64,15 +65,21 @@ def make(program: MixedProgram, own: Budget) -> Z3Program:
 # --- the turns -----------------------------------------------------------------------------------
 
 
-def test_the_plain_encoding_is_the_first() -> None:
-    found = ways(Problem(instance(hidden("square", 2), [[1], [2]], [[1], [2]])))
-    plain = found[0]
-    assert isinstance(plain, Attempt)
-    assert not plain.homogenise and not plain.powers and not plain.symmetries
-    assert plain.rows == (0, 1) and plain.patterns == [None]
+def test_what_is_plain_comes_first() -> None:
+    problem = Problem(instance(hidden("square", 2), [[1], [2]], [[1], [2]]))
+    found = ways(problem)
+    assert isinstance(found[0], PlainScript)
     assert any(isinstance(way, Training) for way in found)
-    alone = ways(Problem(instance(hidden("square"), [[1]], [[1]])), training=False)
-    assert not any(isinstance(way, Training) for way in alone)
+    for given in ({"scripts": False, "training": False}, {"scripts": False}):
+        found = ways(problem, **given)
+        plain = found[0]
+        assert isinstance(plain, Attempt)
+        assert not plain.homogenise and not plain.powers and not plain.symmetries
+        assert plain.rows == (0, 1) and plain.patterns == [None]
+        assert any(isinstance(way, Training) for way in found) == ("training" not in given)
+    mixed = REAL | {"parameters": {"W1[0,0]": {"domain": "finite", "values": [1, 2]}}}
+    finite = Problem(instance(hidden("square"), [[1]], [[1]], weights=mixed))
+    assert not any(isinstance(way, PlainScript) for way in ways(finite))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +134,102 @@ def test_training_proposes_and_never_refutes() -> None:
     frozen = hidden("square", weights=[[1]], bias=False, out={"weights": [[1]]})
     empty = instance(frozen, [[1]], [[2]])
     assert Training().go(Problem(empty), budget(1), make).status == "unknown"
+
+
+# --- the plain script ----------------------------------------------------------------------------
+
+ACTIVATIONS: list[Any] = [
+    "identity",
+    "relu",
+    "abs",
+    "step",
+    "sign",
+    "max",
+    "square",
+    CUBE,
+    QUADRATIC,
+    {"name": "clip", "low": -1, "high": 2},
+    {
+        "name": "piecewise_linear",
+        "breakpoints": [-1, 1],
+        "slopes": [1, 0, "1/2"],
+        "intercepts": [0, 3, -1],
+    },
+]
+LOSSES: list[Any] = [
+    {"name": "absolute", "reduction": "max"},
+    {"name": "absolute", "reduction": "mean"},
+    {"name": "squared", "reduction": "sum"},
+    {"name": "hinge", "reduction": "mean"},
+    {"name": "zero_one", "reduction": "mean"},
+    {"name": "zero_one", "reduction": "sum", "margin": "1/2"},
+]
+
+
+def frozen_question(rng: random.Random) -> Instance:
+    """A network of two layers with one free bias that only adds a number to the first output."""
+    outputs = rng.choice([1, 1, 3])
+    units = rng.choice([1, 2])
+
+    def entries(rows: int, columns: int) -> list[list[str]]:
+        return [[str(mpq(rng.randint(-4, 4), 2)) for _ in range(columns)] for _ in range(rows)]
+
+    inner = {"units": units, "activation": rng.choice(ACTIVATIONS)}
+    inner |= {"weights": entries(units, 2), "biases": entries(1, units)[0]}
+    top = {"units": outputs, "activation": "identity", "weights": entries(outputs, units)}
+    top |= {"biases": [None, *entries(1, outputs)[0][1:]]}
+    loss = rng.choice(LOSSES)
+    x = [[rng.randint(-2, 2) for _ in range(2)] for _ in range(3)]
+    x.append(x[0])
+    classes = loss["name"] in ("hinge", "zero_one")
+    if classes and outputs > 1:
+        y = [[rng.randrange(outputs)] for _ in x]
+    else:
+        numbers = [-1, 1] if classes else range(-3, 4)
+        y = [[rng.choice(numbers) for _ in range(1 if classes else outputs)] for _ in x]
+    return instance([inner, top], x, y, 0, loss=loss)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_plain_script_says_what_the_verifier_says(seed: int) -> None:
+    # With the free bias pinned, the script is satisfiable iff the loss is within the threshold.
+    rng = random.Random(seed)
+    given = frozen_question(rng)
+    pinned = mpq(rng.randint(-4, 4), 2)
+    loss, _ = exact_loss(given, (pinned,))
+    assert isinstance(loss, mpq)
+    for threshold in {loss, loss - mpq(1, 1000), mpq(0)}:
+        if threshold < 0:
+            continue
+        script = Script(Problem(given.with_threshold(threshold)))
+        script.solver.add(script.parameters[0] == str(pinned))
+        assert str(script.solver.check()) == ("sat" if loss <= threshold else "unsat")
+
+
+def real_question(rng: random.Random) -> Instance:
+    activation = rng.choice(["square", "relu", "abs", "step", QUADRATIC])
+    layers = hidden(activation, rng.choice([1, 2]), bias=rng.random() < 0.5)
+    if rng.random() < 0.4:
+        layers.insert(1, {"units": 1, "activation": rng.choice(["square", "relu"]), "bias": False})
+    x = [[k] for k in rng.sample(range(-2, 3), rng.choice([2, 3]))]
+    y = [[rng.randint(-4, 4)] for _ in x]
+    loss = {"name": "absolute", "reduction": rng.choice(["max", "sum"])}
+    return instance(layers, x, y, rng.choice([0, "1/2", 1]), loss=loss)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_the_plain_script_agrees_with_the_encodings(seed: int) -> None:
+    problem = Problem(real_question(random.Random(seed)))
+    chosen = [way for way in ways(problem) if isinstance(way, PlainScript | Attempt)]
+    assert isinstance(chosen[0], PlainScript)
+    answers = {way.go(problem, budget(0.5), make).status for way in chosen}
+    assert len(answers - {"unknown"}) <= 1
+
+
+def test_the_plain_script_respects_its_budget() -> None:
+    problem = Problem(instance(hidden("square"), [[1]], [[1]]))
+    assert PlainScript(1.0).go(problem, budget(-1), make).status == "unknown"
+    assert PlainScript(1.0).go(problem, Budget(), make).status == "sat"
 
 
 # --- finite domains through the reals ------------------------------------------------------------

@@ -24,6 +24,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.mixed.load import Load
+from ermbit.engines.mixed.plain_script import PlainScript
 from ermbit.engines.mixed.refinement import Make, refine
 from ermbit.engines.mixed.search import Candidate, candidate
 from ermbit.engines.mixed.verdict import Verdict
@@ -136,8 +137,14 @@ class Relaxation:
         return refine(problem, SCATTERED, budget, make)
 
 
-def ways(problem: Problem, *, training: bool = True) -> list[Way]:
-    """The ways to a question whose domains can all be encoded exactly, in their order."""
+def ways(problem: Problem, *, scripts: bool = True, training: bool = True) -> list[Way]:
+    """The ways to a question whose domains can all be encoded exactly, in their order.
+
+    Args:
+        problem: the problem.
+        scripts: the solver is z3: its plain script takes the place of the plain encoding.
+        training: let training have turns.
+    """
     every = tuple(range(len(problem.samples.rows)))
     wanted = problem.instance.network.parameter_count // len(problem.instance.network.outputs)
     first = every[: wanted + SPARE]
@@ -145,7 +152,10 @@ def ways(problem: Problem, *, training: bool = True) -> list[Way]:
     found: list[Way] = []
     if real_relaxation(problem, SCATTERED) is not problem:
         found.append(Relaxation())
-    found.append(Attempt(False, False, PLAIN, homogenise=False, rows=every))
+    if scripts and PlainScript.fits(problem):
+        found.append(PlainScript(PLAIN))
+    else:
+        found.append(Attempt(False, False, PLAIN, homogenise=False, rows=every))
     if training:
         found.append(Training())
     found += [
@@ -157,7 +167,12 @@ def ways(problem: Problem, *, training: bool = True) -> list[Way]:
 
 
 def decide_in_turns(
-    problem: Problem, budget: Budget, make: Make, *, training: bool = True
+    problem: Problem,
+    budget: Budget,
+    make: Make,
+    *,
+    scripts: bool = True,
+    training: bool = True,
 ) -> Verdict:
     """Decide L(θ) ≤ γ, with one way after the other.
 
@@ -165,10 +180,10 @@ def decide_in_turns(
         problem: with a threshold; all its domains can be encoded exactly.
         budget: of all turns together.
         make: the solver of a program under a budget.
-        training: let training have turns.
+        scripts, training: as in :func:`ways`.
     """
     load = Load()
-    chosen = ways(problem, training=training)
+    chosen = ways(problem, scripts=scripts, training=training)
     for growth in _growths():
         for way in chosen:
             remaining = budget.remaining

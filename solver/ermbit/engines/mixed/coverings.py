@@ -20,7 +20,7 @@ class CoveringsEngine(NraEngine):
 
     name = "coverings"
     summary = "nonlinear real arithmetic by coverings (cvc5, optional)"
-    trains = False  # nra does, at the same time
+    alone = False  # nra has these turns, at the same time
 
     def capability(self, problem: Problem, task: Task) -> Capability:
         if find_spec("cvc5") is None:

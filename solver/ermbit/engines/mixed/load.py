@@ -12,7 +12,7 @@ import time
 SHORTEST = 0.02
 """Seconds of processor time below which nothing is measured: the clock is too coarse."""
 
-MOST = 8.0
+MOST = 20.0
 """Largest factor: what waited for something else than the processor is not taken for load."""
 
 

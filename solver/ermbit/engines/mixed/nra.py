@@ -34,8 +34,8 @@ class NraEngine(Engine):
 
     name = "nra"
     summary = "nonlinear real arithmetic (z3)"
-    trains: ClassVar[bool] = True
-    """Whether training has turns too."""
+    alone: ClassVar[bool] = True
+    """Whether training and z3's plain script have turns too."""
 
     def capability(self, problem: Problem, task: Task) -> Capability:
         relaxed = real_relaxation(problem, LISTED_LIMIT)
@@ -81,7 +81,9 @@ class NraEngine(Engine):
         threshold = problem.threshold
         encoding = encode_mixed(problem, products=True, exact_fit=threshold == 0)
         if not encoding.program.is_linear:
-            return decide_in_turns(problem, budget, self.solver, training=self.trains)
+            return decide_in_turns(
+                problem, budget, self.solver, scripts=self.alone, training=self.alone
+            )
         encoding.objective.bound(encoding.program, encoding.budget(threshold))
         solver = self.solver(encoding.program, budget)
         return Verdict(*search(solver, encoding, problem, threshold, strict=False))
