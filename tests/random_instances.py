@@ -483,6 +483,18 @@ def _abbreviate(draw: _Draw, document: Document) -> None:
             del layer["name"]
 
 
+def whole_format(*details: str) -> set[str]:
+    """Every activation, loss, reduction and domain, in the words of :func:`features`; details."""
+    named = {
+        "activation": ACTIVATIONS,
+        "loss": LOSSES,
+        "reduction": REDUCTIONS,
+        "domain": DOMAINS,
+        "has": details,
+    }
+    return {f"{kind}:{word}" for kind, words in named.items() for word in words}
+
+
 def features(document: Document) -> set[str]:
     """What a document exercises, as `kind:value` words, for coverage counts."""
     spelt = explicit(document)

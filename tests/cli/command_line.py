@@ -65,8 +65,17 @@ def environment(**changes: str) -> dict[str, str]:
 
 def run_apart(*words: str | Path, engines: Sequence[str] = (), cwd: Path | None = None) -> Done:
     """Run a command line in a process of its own."""
+    return _run([*program(engines), *map(str, words)], cwd)
+
+
+def run_code(code: str) -> Done:
+    """Run Python code in a process of its own."""
+    return _run([sys.executable, "-c", code])
+
+
+def _run(command: list[str], cwd: Path | None = None) -> Done:
     done = subprocess.run(
-        [*program(engines), *map(str, words)],
+        command,
         env=environment(),
         cwd=cwd,
         stdin=subprocess.DEVNULL,

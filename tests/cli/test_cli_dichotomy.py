@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from cli.command_line import PATIENCE, environment, one_error, run_here
+from cli.command_line import one_error, run_code, run_here
 from ermbit import dichotomy
 from ermbit.cli import dichotomy as command
 
@@ -181,12 +179,5 @@ def test_matplotlib_is_imported_to_draw_only() -> None:
         "main(['dichotomy', '--help'])\n"
         "sys.exit('matplotlib' in sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    done = run_code(code)
+    assert (done.status, done.err) == (0, "")

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import ermbit
 import fake_engines as fakes
-from cli.command_line import PATIENCE, environment, one_error, program, run_apart, run_here
+from cli.command_line import (
+    PATIENCE,
+    environment,
+    one_error,
+    program,
+    run_apart,
+    run_code,
+    run_here,
+)
 from ermbit.cli.main import COMMANDS
 
 Capture = pytest.CaptureFixture[str]
@@ -57,16 +64,9 @@ def loaded_by(words: list[str]) -> set[str]:
         f"print('loaded:', *sorted(set(sys.modules) & set({HEAVY!r})))\n"
         "sys.exit(status)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return set(done.stdout.splitlines()[-1].removeprefix("loaded:").split())
+    done = run_code(code)
+    assert (done.status, done.err) == (0, "")
+    return set(done.out.splitlines()[-1].removeprefix("loaded:").split())
 
 
 def test_help_and_verify_import_nothing_heavy(tmp_path: Path) -> None:

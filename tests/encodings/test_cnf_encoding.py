@@ -12,6 +12,7 @@ from pysat.solvers import Solver
 
 import random_instances
 import reference
+from dense_networks import dense
 from ermbit_encodings.circuit import FALSE, TRUE, Cnf, Word, constant, input_range
 from ermbit_encodings.cnf_encoding import CnfEncoding, encode_cnf, grid_problem
 from ermbit_encodings.cnf_loss import Deviation
@@ -25,26 +26,6 @@ from ermbit_instances.instance import parse_instance
 
 def problem(document: dict[str, Any]) -> Problem:
     return Problem(parse_instance(document))
-
-
-def dense(
-    x: list[list[Any]], y: list[list[Any]], weights: dict[str, Any], **options: Any
-) -> dict[str, Any]:
-    """A dense network: `hidden` sizes, `activation`, `loss`, `threshold` as options."""
-    layers: list[dict[str, Any]] = [
-        {"units": k, "activation": options.get("activation", "relu")}
-        for k in options.get("hidden", [])
-    ]
-    layers.append({"units": options.get("outputs", 1), "activation": "identity"})
-    return {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": len(x[0]), "layers": layers},
-        "weights": weights,
-        "data": {"x": x, "y": y},
-        "loss": options.get("loss", {"name": "absolute", "reduction": "sum"}),
-        "threshold": options.get("threshold", 0),
-    }
 
 
 def fixing(word: Word, value: int) -> list[int]:

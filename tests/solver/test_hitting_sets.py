@@ -8,18 +8,16 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-import z3
 from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine_checks import decide, least, problem_of
+from engine_checks import problem_of
 from ermbit.engines.hitting_sets.gordan import Core, System
 from ermbit.engines.registry import engine
 from ermbit_instances.errors import InternalError
-from reference import Document, number
-
-HAIR = Fraction(1, 10**9)
+from linear_classifiers import check, least_errors
+from reference import Document
 
 
 def document(
@@ -44,65 +42,6 @@ def document(
         "loss": loss,
         "threshold": 0,
     }
-
-
-def best(doc: Document) -> Fraction:
-    """The least loss, by z3 from the definition of network, loss and reduction."""
-    (layer,) = doc["network"]["layers"]
-    loss, data = doc["loss"], doc["data"]
-    inputs, outputs = doc["network"]["inputs"], layer["units"]
-    named: dict[str, Any] = {}
-
-    def entry(o: int, k: int) -> Any:
-        spec = layer["weights"][o][k] if "weights" in layer else None
-        if spec is None:
-            return z3.Real(f"w{o},{k}")
-        if isinstance(spec, dict):
-            shared = named.setdefault(spec["param"], z3.Real(spec["param"]))
-            return z3.RealVal(str(number(spec.get("scale", 1)))) * shared
-        return z3.RealVal(str(number(spec)))
-
-    w = [[entry(o, k) for k in range(inputs)] for o in range(outputs)]
-    b = [z3.Real(f"b{o}") if layer["bias"] else z3.RealVal(0) for o in range(outputs)]
-    margin = loss.get("margin")
-
-    def enough(score: Any) -> Any:
-        return score > 0 if margin is None else score >= z3.RealVal(str(number(margin)))
-
-    rights = []
-    for row, (label,) in zip(data["x"], data["y"], strict=True):
-        xs = [z3.RealVal(str(number(v))) for v in row]
-        f = [z3.Sum(b[o], *(u * v for u, v in zip(w[o], xs, strict=True))) for o in range(outputs)]
-        if layer["activation"] == "sign":
-            f = [z3.If(z >= 0, z3.RealVal(1), z3.RealVal(-1)) for z in f]
-        if outputs == 1:
-            rights.append(enough(label * f[0]))
-        else:
-            rivals = [enough(f[label] - f[j]) for j in range(outputs) if j != label]
-            rights.append(z3.And(*rivals))
-    costs = [number(v) for v in data.get("sample_weights", [1] * len(rights))]
-    if loss["reduction"] == "max":
-        for level in sorted({Fraction(0), *costs}):
-            solver = z3.Solver()
-            solver.add(*(r for r, c in zip(rights, costs, strict=True) if c > level))
-            if solver.check() == z3.sat:
-                return level
-    optimizer = z3.Optimize()
-    for right, cost in zip(rights, costs, strict=True):
-        if cost:
-            optimizer.add_soft(right, str(cost))
-    assert optimizer.check() == z3.sat
-    model = optimizer.model()
-    holds = [z3.is_true(model.eval(r, model_completion=True)) for r in rights]
-    total = sum((c for c, h in zip(costs, holds, strict=True) if not h), Fraction(0))
-    return total / sum(costs) if loss["reduction"] == "mean" else total
-
-
-def check(doc: Document, minimum: Fraction) -> None:
-    assert least("hitting_sets", doc) == ("optimal", minimum), doc
-    assert decide("hitting_sets", doc, minimum).status == "sat"
-    for below in (minimum - HAIR, minimum / 2 - HAIR, Fraction(-1)):
-        assert decide("hitting_sets", doc, below).status == "unsat", doc
 
 
 def random_document(rng: random.Random) -> Document:
@@ -142,7 +81,7 @@ def test_random_documents(seed: int) -> None:
     doc = random_document(random.Random(f"hitting sets {seed}"))
     if not engine("hitting_sets").capability(problem_of(doc), "minimize").complete:
         pytest.fail(f"not complete for {doc}")
-    check(doc, best(doc))
+    check("hitting_sets", doc, least_errors(doc))
 
 
 def test_planted_errors_in_many_dimensions() -> None:
@@ -155,7 +94,8 @@ def test_planted_errors_in_many_dimensions() -> None:
         if sum(u * v for u, v in zip(normal, row, strict=True)) != 0:
             x.append(row)
     y = [1 if sum(u * v for u, v in zip(normal, row, strict=True)) > 0 else -1 for row in x]
-    check(document(x + x[:7], y + [-label for label in y[:7]], bias=False), Fraction(7))
+    doc = document(x + x[:7], y + [-label for label in y[:7]], bias=False)
+    check("hitting_sets", doc, Fraction(7))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from gmpy2 import mpq
 
 import random_instances
 import reference
+from dense_networks import dense
 from ermbit.engines import sat
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, Outcome, ignore
 from ermbit.engines.sat import SatEngine
@@ -25,24 +26,6 @@ ENGINE = SatEngine()
 
 def problem(document: dict[str, Any]) -> Problem:
     return Problem(parse_instance(document))
-
-
-def dense(
-    x: list[list[Any]], y: list[list[Any]], weights: dict[str, Any], **options: Any
-) -> dict[str, Any]:
-    layers: list[dict[str, Any]] = [
-        {"units": k, "activation": "relu"} for k in options.get("hidden", [])
-    ]
-    layers.append({"units": 1, "activation": "identity"})
-    return {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": len(x[0]), "layers": layers},
-        "weights": weights,
-        "data": {"x": x, "y": y},
-        "loss": {"name": options.get("loss", "absolute"), "reduction": "sum"},
-        "threshold": options.get("threshold", 0),
-    }
 
 
 def integers(width: int) -> dict[str, Any]:

@@ -99,16 +99,11 @@ def test_the_random_documents_cover_the_format() -> None:
     for block in range(10):
         for document in random_documents(block):
             seen |= random_instances.features(document)
-    wanted = {f"activation:{name}" for name in random_instances.ACTIVATIONS}
-    wanted |= {f"loss:{name}" for name in random_instances.LOSSES}
-    wanted |= {f"reduction:{name}" for name in random_instances.REDUCTIONS}
-    wanted |= {f"domain:{name}" for name in random_instances.DOMAINS}
-    wanted |= {
-        f"has:{word}"
-        for word in ("shared", "scale", "mask", "skip", "frozen", "margin", "no free parameter",
-                     "sample weights", "zero weight", "contradiction", "duplicate", "one sample",
-                     "constant neuron", "parameter override", "biases override", "no bias")
-    }  # fmt: skip
+    wanted = random_instances.whole_format(
+        "shared", "scale", "mask", "skip", "frozen", "margin", "no free parameter",
+        "sample weights", "zero weight", "contradiction", "duplicate", "one sample",
+        "constant neuron", "parameter override", "biases override", "no bias",
+    )  # fmt: skip
     assert wanted <= seen
 
 
