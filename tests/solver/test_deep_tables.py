@@ -17,8 +17,9 @@ from engine_checks import capability, decide, least, minimize, problem_of
 from ermbit.engines.deep_tables import engine as deep_tables
 from ermbit.engines.deep_tables import incumbents as deep_incumbents
 from ermbit.engines.deep_tables import variables as deep_variables
+from ermbit.engines.deep_tables.arithmetic import direction, polynomial_range
 from ermbit.engines.deep_tables.engine import DeepTablesEngine
-from ermbit.engines.deep_tables.intervals import IntervalNetwork, _direction, _polynomial
+from ermbit.engines.deep_tables.intervals import IntervalNetwork
 from ermbit.engines.deep_tables.variables import Variable, variables
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.exhaustive.engine import ExhaustiveEngine
@@ -94,16 +95,11 @@ def test_the_random_documents_cover_the_format() -> None:
     for block in range(6):
         for document in random_documents(block):
             seen |= random_instances.features(document)
-    wanted = {f"activation:{name}" for name in random_instances.ACTIVATIONS}
-    wanted |= {f"loss:{name}" for name in random_instances.LOSSES}
-    wanted |= {f"reduction:{name}" for name in random_instances.REDUCTIONS}
-    wanted |= {f"domain:{name}" for name in random_instances.DOMAINS}
-    wanted |= {
-        f"has:{word}"
-        for word in ("shared", "scale", "mask", "skip", "frozen", "margin",
-                     "sample weights", "zero weight", "contradiction", "duplicate", "one sample",
-                     "constant neuron", "parameter override", "biases override", "no bias")
-    }  # fmt: skip
+    wanted = random_instances.whole_format(
+        "shared", "scale", "mask", "skip", "frozen", "margin", "sample weights", "zero weight",
+        "contradiction", "duplicate", "one sample", "constant neuron", "parameter override",
+        "biases override", "no bias",
+    )  # fmt: skip
     assert wanted <= seen
 
 
@@ -259,10 +255,10 @@ def test_intervals_of_activations_hold_their_values(pieces: Any) -> None:
     z = np.arange(-6, 7)
     values = piecewise(pieces, z)
     steps = np.diff(values)
-    direction = _direction(pieces)
-    assert direction != 1 or (steps >= 0).all()
-    assert direction != -1 or (steps <= 0).all()
-    assert direction == 0 or (steps >= 0).all() or (steps <= 0).all()
+    rising = direction(pieces)
+    assert rising != 1 or (steps >= 0).all()
+    assert rising != -1 or (steps <= 0).all()
+    assert rising == 0 or (steps >= 0).all() or (steps <= 0).all()
 
 
 @pytest.mark.parametrize("coefficients", [(3,), (1, -2), (0, 0, 1), (1, 3, -2), (1, -5, 1, 2)])
@@ -270,7 +266,7 @@ def test_intervals_of_polynomials(coefficients: tuple[int, ...]) -> None:
     z = np.arange(-6, 7)
     values = sum(c * z**k for k, c in enumerate(coefficients)) + 0 * z
     for a, b in itertools.combinations_with_replacement(range(13), 2):
-        low, high = _polynomial(coefficients, z[a : a + 1], z[b : b + 1])
+        low, high = polynomial_range(coefficients, z[a : a + 1], z[b : b + 1])
         inside = values[a : b + 1]
         assert low[0] <= inside.min() and inside.max() <= high[0]
         if len(coefficients) < 4 or a == b:

@@ -16,7 +16,8 @@ from engine_checks import decide, least, problem_of
 from ermbit.engines.engine import Budget
 from ermbit.engines.registry import engine
 from ermbit.engines.two_layers import kernel
-from ermbit.engines.two_layers.engine import TwoLayersEngine, _Search
+from ermbit.engines.two_layers.engine import TwoLayersEngine
+from ermbit.engines.two_layers.search import Search
 from random_instances import CLASSIFICATION, LOSSES, REDUCTIONS
 from reference import Document
 
@@ -204,7 +205,7 @@ def test_no_network_is_below_the_bound_of_its_first_layer(loss: str, reduction: 
                 z += weight * np.array(signals[t.source] if t.source >= 0 else 1)
             signals.append([neuron.activate(int(v)) for v in z])
         first = np.array(signals[len(form.input_scales) :], dtype=np.int64)
-        search = _Search(prepared, Budget(), lambda values, total: total, lambda bound: None)
+        search = Search(prepared, Budget(), lambda values, total: total, lambda bound: None)
         places = np.arange(len(first))[None]
         bound = search._bound(first, np.zeros(len(first), dtype=np.int64))(places)[0]
         assert 0 <= bound <= form.total(parameters)

@@ -5,6 +5,7 @@ The element type has to hold every intermediate result (:mod:`~ermbit.engines.en
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,11 +32,16 @@ def activated(neuron: IntegerNeuron, pieces: Pieces, z: Array) -> Array:
     if neuron.kind == "max" or pieces == _IDENTITY:
         return z
     if neuron.kind == "polynomial":
-        value = np.full_like(z, neuron.coefficients[-1])
-        for c in reversed(neuron.coefficients[:-1]):
-            value = value * z + c
-        return value
+        return polynomial(neuron.coefficients, z)
     return piecewise(pieces, z)
+
+
+def polynomial(coefficients: Sequence[int], z: Array) -> Array:
+    """Σ c_k z^k, in a new array."""
+    value = np.full_like(z, coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        value = value * z + c
+    return value
 
 
 def piecewise(pieces: Pieces, z: Array) -> Array:

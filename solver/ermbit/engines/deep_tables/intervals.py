@@ -9,22 +9,16 @@ The same evaluation makes the incumbents: a row is a leaf.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
 
+from ermbit.engines.deep_tables.arithmetic import Interval, activated, magnitude, narrowed, times
 from ermbit.engines.deep_tables.variables import Variable, entries
 from ermbit.engines.enumeration_bounds import Bounds
-from ermbit.engines.integer_activation import Pieces, piecewise
 from ermbit.engines.tables.build import Array
 from ermbit.engines.tables.loss import GapLoss
 from ermbit.engines.tables.search import Examined
 from ermbit_encodings.integer_form import IntegerForm, IntegerNeuron, IntegerTerm
-
-Interval: TypeAlias = tuple[Array, Array]
-"""Least and greatest values: (samples, tuples) for signals, (1, tuples) for parameters; axes of
-length 1 say "the same for all"."""
 
 TABLE_SHARE, BIAS_SHARE = 0.8, 3.0
 """Cutting a table's node pays less than its width says, cutting an output's bias more: measured."""
@@ -147,9 +141,9 @@ class _Run:
         self.size = kept.size
         tables = self.network.tables.values()
         self.boxes = {u: b.take(kept, axis=1) for u, b in self.boxes.items() if u not in tables}
-        self.signals = [_narrowed(signal, kept) for signal in self.signals]
+        self.signals = [narrowed(signal, kept) for signal in self.signals]
         units = {unit for units in self.network.sums.values() for unit, _ in units}
-        self.inner = {unit: _narrowed(self.inner[unit], kept) for unit in units}
+        self.inner = {unit: narrowed(self.inner[unit], kept) for unit in units}
 
     def combine(self) -> None:
         """Tighten the outputs: add up what units that are linear on the box take from one source.
@@ -176,9 +170,9 @@ class _Run:
                     if after is not None:
                         on &= z[1] < after
                     straight = on if straight is None else straight | on
-                    ends = _times(weight, (slope, slope))
+                    ends = times(weight, (slope, slope))
                     for t in entries(inner):
-                        part = _times(self._weight(t), ends)
+                        part = times(self._weight(t), ends)
                         if t.source < 0:
                             low += on * part[0]
                             high += on * part[1]
@@ -189,10 +183,10 @@ class _Run:
                         found[0] += on * part[0]
                         found[1] += on * part[1]
                     if intercept:
-                        part = _times(weight, (intercept, intercept))
+                        part = times(weight, (intercept, intercept))
                         low += on * part[0]
                         high += on * part[1]
-                part = _times(self.signals[unit], weight, unit in network.positive)
+                part = times(self.signals[unit], weight, unit in network.positive)
                 if straight is None:
                     low += part[0]
                     high += part[1]
@@ -202,12 +196,12 @@ class _Run:
                 high += bent * part[1]
                 self.bent[unit] = bent
             for source, (least, most) in factors.items():
-                part = _times(self.signals[source], (least, most), source in network.positive)
+                part = times(self.signals[source], (least, most), source in network.positive)
                 low += part[0]
                 high += part[1]
                 self.joint.append((output, source, np.maximum(-least, most)))
             ((_, slope, intercept),) = network.bounds.pieces[output]
-            low, high = _times((low, high), (slope, slope))
+            low, high = times((low, high), (slope, slope))
             before = self.signals[output]
             self.signals[output] = (
                 np.maximum(before[0], low + intercept),
@@ -229,7 +223,7 @@ class _Run:
         form, loss = self.network.form, self.network.loss
         lows, highs = [], []
         for node, factor in zip(form.outputs, form.output_factors, strict=True):
-            low, high = _times(self.signals[node], (factor, factor))
+            low, high = times(self.signals[node], (factor, factor))
             shape = (len(form.inputs), self.size)
             lows.append(low if low.shape == shape else np.broadcast_to(low, shape))
             highs.append(high if high.shape == shape else np.broadcast_to(high, shape))
@@ -293,7 +287,7 @@ class _Run:
             else:
                 found[u] += wide[0] * (here * self._reach(t.source)).sum(axis=0)
         if t.source >= network.first:
-            weight = factor * _size((low, high))
+            weight = factor * magnitude((low, high))
             part = here * weight
             if neuron.node in self.bent:
                 part *= self.bent[neuron.node]
@@ -325,13 +319,13 @@ class _Run:
             zero: Array = np.zeros((1, 1), dtype=self.network.dtype)
             z = zero, zero
         self.inner[neuron.node] = z
-        return self._activated(neuron, z)
+        return activated(neuron, self.network.bounds.pieces[neuron.node], z)
 
     def _weight(self, t: IntegerTerm) -> Interval:
         """The weight with its factor, (1, tuples)."""
         low, high = self._parameter(t)
         if t.parameter >= 0 and t.factor != 1:
-            low, high = _times((low, high), (t.factor, t.factor))
+            low, high = times((low, high), (t.factor, t.factor))
         return low, high
 
     def _parameter(self, t: IntegerTerm) -> Interval:
@@ -347,31 +341,7 @@ class _Run:
         weight = self._weight(t)
         if t.source < 0:
             return weight
-        return _times(self.signals[t.source], weight, t.source in self.network.positive)
-
-    def _activated(self, neuron: IntegerNeuron, z: Interval) -> Interval:
-        low, high = z
-        if neuron.kind == "max":
-            return z
-        if neuron.kind == "polynomial":
-            return _polynomial(neuron.coefficients, low, high)
-        pieces = self.network.bounds.pieces[neuron.node]
-        rising = _direction(pieces)
-        if rising > 0:
-            return piecewise(pieces, low), piecewise(pieces, high)
-        if rising < 0:
-            return piecewise(pieces, high), piecewise(pieces, low)
-        ends = [piecewise(pieces, low), piecewise(pieces, high)]
-        least, most = np.minimum(*ends), np.maximum(*ends)
-        for k, (start, slope, intercept) in enumerate(pieces):
-            a = low if start is None else np.maximum(low, start)
-            after = pieces[k + 1][0] if k + 1 < len(pieces) else None
-            b = high if after is None else np.minimum(high, after - 1)
-            inside = a <= b
-            ends = [a * slope + intercept, b * slope + intercept]
-            least = np.where(inside, np.minimum(least, np.minimum(*ends)), least)
-            most = np.where(inside, np.maximum(most, np.maximum(*ends)), most)
-        return least, most
+        return times(self.signals[t.source], weight, t.source in self.network.positive)
 
 
 def _sums(
@@ -396,81 +366,3 @@ def _sums(
         if len(units) > 1 and len({u for u, _ in units}) == len(units):
             found[output] = units
     return found
-
-
-def _times(
-    signal: Interval, weight: tuple[Array | int, Array | int], positive: bool = False
-) -> Interval:
-    """Products of intervals; ``positive``: no signal is negative."""
-    (a, b), (c, d) = signal, weight
-    if c is d:
-        if isinstance(c, int):
-            if c == 1:
-                return signal
-            return (a * c, b * c) if c > 0 else (b * c, a * c)
-        x = a * c
-        if a is b:
-            return x, x
-        y = b * c
-        return np.minimum(x, y), np.maximum(x, y)
-    if a is b:
-        x, y = a * c, a * d
-        return np.minimum(x, y), np.maximum(x, y)
-    if positive:
-        return np.minimum(a * c, b * c), np.maximum(a * d, b * d)
-    ac, ad, bc, bd = a * c, a * d, b * c, b * d
-    low = np.minimum(np.minimum(ac, ad), np.minimum(bc, bd))
-    high = np.maximum(np.maximum(ac, ad), np.maximum(bc, bd))
-    return low, high
-
-
-def _narrowed(interval: Interval, kept: Array) -> Interval:
-    low, high = interval
-    if low is high:
-        low = high = low if low.shape[1] == 1 else low.take(kept, axis=1)
-        return low, high
-    return (
-        low if low.shape[1] == 1 else low.take(kept, axis=1),
-        high if high.shape[1] == 1 else high.take(kept, axis=1),
-    )
-
-
-def _size(interval: Interval) -> Array:
-    low, high = interval
-    return np.maximum(np.abs(low), np.abs(high)).astype(np.float32)
-
-
-def _direction(pieces: Pieces) -> int:
-    """1 if φ never falls on the integers, −1 if it never rises, else 0."""
-    signs = {(slope > 0) - (slope < 0) for _, slope, _ in pieces}
-    for (_, s, c), (start, t, e) in pairwise(pieces):
-        assert start is not None
-        jump = (t * start + e) - (s * (start - 1) + c)
-        signs.add((jump > 0) - (jump < 0))
-    signs -= {0}
-    if len(signs) > 1:
-        return 0
-    return -1 if signs == {-1} else 1
-
-
-def _polynomial(coefficients: Sequence[int], low: Array, high: Array) -> Interval:
-    """An interval of the polynomial's values, up to degree 2 exactly that of the integers."""
-
-    def value(z: Array) -> Array:
-        found = np.full_like(z, coefficients[-1])
-        for c in reversed(coefficients[:-1]):
-            found = found * z + c
-        return found
-
-    if len(coefficients) > 3:
-        least, most = np.full_like(low, coefficients[-1]), np.full_like(high, coefficients[-1])
-        for c in reversed(coefficients[:-1]):
-            least, most = _times((low, high), (least, most))
-            least, most = least + c, most + c
-        return least, most
-    ends = [value(low), value(high)]
-    if len(coefficients) == 3 and coefficients[2]:
-        # The integers next to the vertex, or what of the interval is nearest to them.
-        vertex = -coefficients[1] // (2 * coefficients[2])
-        ends += [value(np.clip(vertex + k, low, high)) for k in (0, 1)]
-    return np.minimum.reduce(ends), np.maximum.reduce(ends)

@@ -9,42 +9,19 @@ find the best pair. What is reported has been recomputed by the plain integer ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import product
-from math import comb, log10, prod
-from typing import Any, ClassVar
+from math import log10
+from typing import ClassVar
 
-import numpy as np
-
-from ermbit.engines.deep_fits.conflicts import gains
-from ermbit.engines.deep_fits.layers import layers
-from ermbit.engines.deep_fits.units import contributions, is_homogeneous
 from ermbit.engines.engine import Budget, Capability, Task
 from ermbit.engines.enumerable import enumerable
 from ermbit.engines.enumeration_bounds import Bounds
-from ermbit.engines.integer_activation import activated
-from ermbit.engines.tables.build import Array, first_of_equals
-from ermbit.engines.tables.loss import GapLoss, gap_loss
-from ermbit.engines.total_search import Found, Raised, TotalSearchEngine, nearest_to_zero
-from ermbit.engines.two_layers.prefixes import Bound, first_layers
-from ermbit.engines.two_layers.shape import (
-    Shape,
-    are_interchangeable,
-    multiples,
-    shape_of,
-    sizes_of,
-    terms_of,
-)
-from ermbit_encodings.integer_form import (
-    IntegerForm,
-    IntegerNeuron,
-    IntegerTerm,
-    integer_domain,
-)
+from ermbit.engines.tables.loss import gap_loss
+from ermbit.engines.total_search import Found, Raised, TotalSearchEngine
+from ermbit.engines.two_layers.search import INT32, Prepared, Search, sizes
+from ermbit.engines.two_layers.shape import Shape, are_interchangeable, multiples, shape_of
+from ermbit_encodings.integer_form import IntegerForm, IntegerNeuron
 from ermbit_encodings.problem import Problem
-from ermbit_instances.errors import InternalError
 
 PARAMETER_LIMIT = 200
 """Free parameters."""
@@ -52,33 +29,8 @@ PARAMETER_LIMIT = 200
 WORK_LIMIT = 10**14
 """Pairs of rows, biases and first layers in all, beyond which nothing is tried."""
 
-CHUNK, CHUNK_WORK = 1024, 10**9
-"""First layers between looks at the clock, at most, and pairs of rows times biases of theirs."""
 
-BOUND_SAMPLES = 40
-"""Samples that first layers are bounded with, at most."""
-
-INT32 = 2**31
-
-
-@dataclass(frozen=True, slots=True)
-class _Choices:
-    """Assignments of some parameters: (rows, parameters) integer values."""
-
-    parameters: tuple[int, ...]
-    values: Array
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    form: IntegerForm
-    bounds: Bounds
-    shape: Shape
-    loss: GapLoss
-    alike: bool
-
-
-class TwoLayersEngine(TotalSearchEngine[_Prepared]):
+class TwoLayersEngine(TotalSearchEngine[Prepared]):
     """Enumeration of first layers, compiled search for second layers."""
 
     name: ClassVar[str] = "two_layers"
@@ -89,7 +41,7 @@ class TwoLayersEngine(TotalSearchEngine[_Prepared]):
         prepared = self.prepare(problem)
         if isinstance(prepared, str):
             return Capability(False, False, prepared)
-        layers, rows, biases = _sizes(prepared)
+        layers, rows, biases = sizes(prepared)
         work = layers * (rows**2 / 2) * biases
         if work > WORK_LIMIT:
             return Capability(False, False, f"about 10^{log10(work):.0f} pairs are too many")
@@ -101,11 +53,11 @@ class TwoLayersEngine(TotalSearchEngine[_Prepared]):
         return Capability(True, True, reason, log10(seconds))
 
     def search(
-        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
-    ) -> _Search:
-        return _Search(prepared, budget, found, raised)
+        self, prepared: Prepared, budget: Budget, found: Found, raised: Raised
+    ) -> Search:
+        return Search(prepared, budget, found, raised)
 
-    def prepare(self, problem: Problem) -> _Prepared | str:
+    def prepare(self, problem: Problem) -> Prepared | str:
         if find_spec("numba") is None:
             return "numba is not installed"
         network = problem.instance.network
@@ -129,7 +81,7 @@ class TwoLayersEngine(TotalSearchEngine[_Prepared]):
         worst = reach**2 if form.instance.loss.name == "squared" else reach
         if loss is None or 2 * max(reach, worst * sum(form.weights)) >= INT32:
             return "the losses do not fit 32 bits"
-        return _Prepared(form, bounds, shape, loss, are_interchangeable(form, shape))
+        return Prepared(form, bounds, shape, loss, are_interchangeable(form, shape))
 
 
 def _reach(form: IntegerForm, bounds: Bounds, shape: Shape) -> int:
@@ -157,195 +109,3 @@ def _activation_size(form: IntegerForm, bounds: Bounds, neuron: IntegerNeuron) -
         return sum(abs(c) * z**k for k, c in enumerate(neuron.coefficients))
     pieces = bounds.pieces[neuron.node]
     return max(abs(slope) * z + abs(intercept) for _, slope, intercept in pieces)
-
-
-def _sizes(prepared: _Prepared) -> tuple[int, int, int]:
-    """First layers, rows of a second unit, output biases: before equal ones are merged."""
-    form, shape = prepared.form, prepared.shape
-    counts = [prod(sizes_of(form, terms_of(n))) for n in shape.first]
-    if prepared.alike:
-        layers = comb(counts[0] + len(counts) - 1, len(counts))
-    else:
-        layers = prod(counts)
-    rows = prod(sizes_of(form, (*terms_of(shape.second[0]), shape.outer[0])))
-    return layers, rows, len(multiples(form, shape.bias))
-
-
-class _Search:
-    """One pass over all first layers."""
-
-    def __init__(
-        self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
-    ) -> None:
-        self.prepared, self.budget = prepared, budget
-        self.found, self.raised = found, raised
-        self.check = budget.check
-        self.statistics: dict[str, Any] = {}
-        self.limit = 0
-
-    def run(self, limit: int) -> None:
-        """Go through all choices with a total of at most a limit; returns only after all."""
-        from ermbit.engines.two_layers import kernel
-
-        self.check()
-        p, form = self.prepared, self.prepared.form
-        shape, loss = p.shape, p.loss
-        self.limit = limit
-        tables = [self._first(neuron) for neuron in shape.first]
-        offsets = np.cumsum([0] + [len(vectors) for vectors, _ in tables])
-        first = np.concatenate([vectors for vectors, _ in tables])
-        grid, shift, assignments = self._grid(shape.second[0], [n.node for n in shape.first])
-        pieces = p.bounds.pieces[shape.second[0].node]
-        starts = np.array([-(2**62) if s is None else s for s, _, _ in pieces], dtype=np.int64)
-        slopes, intercepts = (np.array([q[k] for q in pieces], dtype=np.int64) for k in (1, 2))
-        factors = np.array(multiples(form, shape.outer[0]), dtype=np.int64) * shape.gain
-        biases = np.array(multiples(form, shape.bias), dtype=np.int64) * shape.gain
-        inner = np.column_stack([grid, shift])
-        widest = int(abs(inner).max(initial=1)) * int(abs(factors).max())
-        homogeneous = is_homogeneous(pieces) and widest < 2**62
-        rows, outer = contributions(inner, factors[:, None], homogeneous)
-        # The kernel wants the factors of one sign together.
-        order = np.argsort(factors[outer] < 0, kind="stable")
-        rows, outer = rows[order], outer[order]
-        cost = kernel.COSTS[loss.cost]
-        target, signs = loss.target.astype(np.int64), loss.signs.astype(np.int64)
-        weights = loss.weights.astype(np.int32)
-        evaluated = tried = raised = 0
-        rng = np.random.default_rng(self.budget.seed)
-        # Multisets are of places, so the same place must hold the same vector for all units.
-        equal = all(np.array_equal(vectors, tables[0][0]) for vectors, _ in tables)
-        counts = [len(vectors) for vectors, _ in tables]
-        _, size, _ = _sizes(p)
-        size = max(1, min(CHUNK, CHUNK_WORK // (size**2 * biases.size)))
-        bound = self._bound(first, offsets[:-1])
-        multisets = p.alike and equal
-        for chosen, bounds, least in first_layers(counts, multisets, size, bound, rng, self.check):
-            self.check()
-            if least > raised:
-                raised = least
-                self.raised(raised)
-            if least > self.limit:
-                return
-            found, work = kernel.best_pairs(
-                first, chosen + offsets[:-1], bounds, grid, shift, starts, slopes, intercepts,
-                rows, outer, factors, biases, target, signs, weights, cost, loss.two_sided,
-                loss.largest, self.limit,
-            )  # fmt: skip
-            evaluated, tried = evaluated + int(work), tried + len(chosen)
-            self.statistics = {
-                "vectors": [len(vectors) for vectors, _ in tables],
-                "rows": len(rows),
-                "first layers": tried,
-                "pairs": evaluated,
-            }
-            if found[0] >= 0:
-                self._offer([int(v) for v in found], chosen, tables, assignments)
-
-    def _first(self, neuron: IntegerNeuron) -> tuple[Array, _Choices]:
-        """The different activation vectors of a first-layer unit on the samples."""
-        form = self.prepared.form
-        terms = terms_of(neuron)
-        parameters, values = _assignments(form, terms)
-        column = {q: k for k, q in enumerate(parameters)}
-        z = np.zeros((len(values), len(form.inputs)), dtype=np.int64)
-        inputs = np.array(form.inputs, dtype=np.int64).reshape(len(form.inputs), -1)
-        for t in terms:
-            weight = t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
-            signal = inputs[:, t.source] if t.source >= 0 else np.ones(len(inputs), dtype=np.int64)
-            z += np.asarray(weight).reshape(-1, 1) * signal[None, :]
-        vectors = activated(neuron, self.prepared.bounds.pieces[neuron.node], z)
-        kept = first_of_equals(list(vectors.T))
-        # Sorted: units that list the same vectors in another order then have equal tables.
-        kept = kept[np.lexsort(vectors[kept].T)]
-        return np.ascontiguousarray(vectors[kept]), _Choices(parameters, values[kept])
-
-    def _grid(
-        self, neuron: IntegerNeuron, sources: Sequence[int]
-    ) -> tuple[Array, Array, _Choices]:
-        """All assignments of a second-layer unit: multipliers of the sources, and bias."""
-        form = self.prepared.form
-        parameters, values = _assignments(form, terms_of(neuron))
-        column = {q: k for k, q in enumerate(parameters)}
-        place = {node: k for k, node in enumerate(sources)}
-        grid = np.zeros((len(values), len(sources)), dtype=np.int64)
-        shift = np.zeros(len(values), dtype=np.int64)
-        for t in neuron.terms:
-            weight = t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
-            grid[:, place[t.source]] += weight
-        if neuron.bias is not None:
-            t = neuron.bias
-            shift += t.factor * (values[:, column[t.parameter]] if t.parameter >= 0 else 1)
-        return grid, shift, _Choices(parameters, values)
-
-    def _bound(self, first: Array, offsets: Array) -> Bound:
-        """Lower bounds of first layers, from pairs of samples."""
-        from ermbit.engines.two_layers.bounds import prefix_bounds
-        from ermbit.engines.two_layers.kernel import COSTS
-
-        p, loss = self.prepared, self.prepared.loss
-        some = slice(0, BOUND_SAMPLES)
-        target, signs = loss.target.astype(np.int64)[some], loss.signs.astype(np.int64)[some]
-        weights = loss.weights.astype(np.int64)[some]
-        by_node = gains(p.form, p.bounds, layers(p.form))[1]
-        ups = [by_node[neuron.node][0] for neuron in p.shape.first]
-        steep = np.array([INT32 if up is None else min(up, INT32) for up in ups], dtype=np.int64)
-        cost = COSTS[loss.cost]
-
-        def bound(chosen: Array) -> Array:
-            bounds: Array = prefix_bounds(
-                first[:, some], chosen + offsets, steep, target, signs, weights, cost,
-                loss.two_sided, loss.largest, INT32,
-            )  # fmt: skip
-            return bounds
-
-        return bound
-
-    def _offer(
-        self,
-        found: Sequence[int],
-        chosen: Array,
-        tables: Sequence[tuple[Array, _Choices]],
-        assignments: _Choices,
-    ) -> None:
-        """Report what the kernel found."""
-        total, place, row, outer, other_row, other_outer, bias = found
-        form, shape = self.prepared.form, self.prepared.shape
-        if total > self.limit:
-            raise InternalError("the loops returned what was not asked for")
-        values = dict(enumerate(nearest_to_zero(form)))
-        for number, (_, choices) in zip(chosen[place], tables, strict=True):
-            values |= zip(choices.parameters, map(int, choices.values[number]), strict=True)
-        own = assignments.parameters
-        pairs = ((0, row, outer), (1, other_row, other_outer))
-        for unit, r, v in pairs:
-            # The second unit's parameters in the order of the first one's, source by source.
-            mine = own if unit == 0 else _mirrored(shape)
-            values |= zip(mine, map(int, assignments.values[r]), strict=True)
-            term = shape.outer[unit]
-            if term.parameter >= 0:
-                values[term.parameter] = list(integer_domain(form, term.parameter))[v]
-        if shape.bias is not None and shape.bias.parameter >= 0:
-            parameter = shape.bias.parameter
-            values[parameter] = list(integer_domain(form, parameter))[bias]
-        parameters = tuple(values[q] for q in range(len(form.grids)))
-        self.limit = self.found(parameters, total)
-
-
-def _assignments(form: IntegerForm, terms: Sequence[IntegerTerm]) -> tuple[tuple[int, ...], Array]:
-    """The parameters of terms, and all their assignments (rows, parameters)."""
-    parameters = tuple(t.parameter for t in terms if t.parameter >= 0)
-    domains = [list(integer_domain(form, q)) for q in parameters]
-    rows = list(product(*domains))  # a single empty one without parameters
-    return parameters, np.array(rows, dtype=np.int64).reshape(len(rows), len(parameters))
-
-
-def _mirrored(shape: Shape) -> tuple[int, ...]:
-    """The second unit's parameters in the places of the first unit's."""
-    mine, other = shape.second
-    left: dict[int, list[IntegerTerm]] = {}
-    for t in other.terms:
-        left.setdefault(t.source, []).append(t)
-    found = [left[t.source].pop(0).parameter for t in mine.terms]
-    if other.bias is not None:
-        found.append(other.bias.parameter)
-    return tuple(q for q in found if q >= 0)
