@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from ermbit.verifier.bulk.float_table import table_chunk
 from ermbit_instances.certificate import parse_certificate
 from ermbit_instances.instance import parse_instance
 from ermbit_instances.table import Table
-from piecewise_linear_cases import Block, instance_of, naive_outputs
+from piecewise_linear_cases import KINDS, Block, instance_of, naive_outputs, network_case
 
 
 class Count(NamedTuple):
@@ -47,6 +48,28 @@ def check_radii(x: Any, blocks: list[Block], safety: float) -> Count:
         if gap > mpq(radius) ** 2:
             violations += 1
     return Count(len(x) * width, certain, violations)
+
+
+def check_networks(
+    activations: Sequence[Any],
+    safety: float,
+    rows: int,
+    last: tuple[tuple[int, ...], Callable[[Any], list[Any]]],
+) -> Count:
+    """Every kind of numbers through networks with every activation, in one and several layers.
+
+    ``last``: sizes and activations of a third network, whose first units are the inputs.
+    """
+    total = Count(0, 0, 0)
+    for seed, (kind, activation) in enumerate(itertools.product(KINDS, activations)):
+        rng = np.random.default_rng(seed)
+        for count, sizes, chosen in (
+            (rows, (5, 6), [activation]),
+            (rows // 2, (4, 5, 3, 2), [activation, "relu", "identity"]),
+            (rows // 2, last[0], last[1](activation)),
+        ):
+            total += check_radii(*network_case(rng, kind, count, sizes, chosen), safety)
+    return total
 
 
 def skip_document(rng: np.random.Generator, x: Any, activation: Any) -> dict[str, Any]:

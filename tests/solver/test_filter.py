@@ -40,7 +40,7 @@ from piecewise_linear_cases import (
     network_case,
     numbers,
 )
-from radius_checks import Count, check_radii, check_skips
+from radius_checks import Count, check_networks, check_radii, check_skips
 
 REDUCTIONS = ("mean", "sum", "max")
 LOSSES: tuple[dict[str, Any], ...] = (
@@ -54,19 +54,9 @@ LOSSES: tuple[dict[str, Any], ...] = (
 
 
 def check_all(safety: float, rows: int) -> Count:
-    """Every kind of numbers through networks with every activation, in one and three layers."""
-    total = Count(0, 0, 0)
-    for seed, (kind, activation) in enumerate(itertools.product(KINDS, ACTIVATIONS)):
-        rng = np.random.default_rng(seed)
-        x, blocks = network_case(rng, kind, rows, (5, 6), [activation])
-        total += check_radii(x, blocks, safety)
-        x, blocks = network_case(
-            rng, kind, rows // 2, (4, 5, 3, 2), [activation, "relu", "identity"]
-        )
-        total += check_radii(x, blocks, safety)
-        x, blocks = network_case(rng, kind, rows // 2, (2, 3, 3), ["step", activation])
-        total += check_radii(x, blocks, safety)
-    return total
+    """Every activation, alone and among other layers."""
+    last = ((2, 3, 3), lambda activation: ["step", activation])
+    return check_networks(ACTIVATIONS, safety, rows, last)
 
 
 def test_radii_hold_on_adversarial_networks() -> None:

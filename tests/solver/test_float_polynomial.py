@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from piecewise_linear_cases import (
     network_case,
     numbers,
 )
-from radius_checks import Count, check_radii, check_skips
+from radius_checks import Count, check_networks, check_radii, check_skips
 
 LOSSES: tuple[dict[str, Any], ...] = (
     {"name": "absolute"},
@@ -61,19 +60,9 @@ def single_unit(activation: Any) -> Any:
 
 
 def check_all(safety: float, rows: int) -> Count:
-    """Every kind of numbers through polynomials, alone and among other layers."""
-    total = Count(0, 0, 0)
-    for seed, (kind, activation) in enumerate(itertools.product(KINDS, POLYNOMIALS)):
-        rng = np.random.default_rng(seed)
-        x, blocks = network_case(rng, kind, rows, (5, 6), [activation])
-        total += check_radii(x, blocks, safety)
-        x, blocks = network_case(
-            rng, kind, rows // 2, (4, 5, 3, 2), [activation, "relu", "identity"]
-        )
-        total += check_radii(x, blocks, safety)
-        x, blocks = network_case(rng, kind, rows // 2, (3, 4, 3, 3), ["relu", activation, "square"])
-        total += check_radii(x, blocks, safety)
-    return total
+    """Every activation, alone and among other layers."""
+    last = ((3, 4, 3, 3), lambda activation: ["relu", activation, "square"])
+    return check_networks(POLYNOMIALS, safety, rows, last)
 
 
 def test_radii_hold_on_adversarial_networks() -> None:
