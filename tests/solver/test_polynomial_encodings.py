@@ -11,7 +11,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.lifting.engine import LiftingEngine
-from ermbit.engines.mixed.attempts import Attempt, Relaxation, Training, decide_in_turns, ways
+from ermbit.engines.mixed.attempts import Attempt, decide_in_turns, ways
 from ermbit.engines.mixed.nra import NraEngine
 from ermbit.engines.mixed.rounding import rational_certificate
 from ermbit.engines.mixed.search import search
