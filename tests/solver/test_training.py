@@ -18,9 +18,9 @@ from engine_checks import check_certificate, minimize, problem_of
 from ermbit.engines.engine import Budget, Event, Incumbent, Outcome, ignore
 from ermbit.engines.registry import engine
 from ermbit.engines.training.anneal import Energy
+from ermbit.engines.training.blocks import float_network, integer_network
 from ermbit.engines.training.exact import checked_loss, output_parameters, solved_outputs
 from ermbit.engines.training.moves import Bench, find_units
-from ermbit.engines.training.network import float_network, integer_network
 from ermbit.engines.training.scales import recognised, scalable_neurons
 from ermbit.engines.training.values import Values
 from ermbit.plan import make_plan

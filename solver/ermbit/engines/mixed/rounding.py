@@ -39,7 +39,7 @@ def _descended(problem: Problem, values: tuple[Value, ...]) -> tuple[Rational, .
     """Lower the loss from θ by Levenberg–Marquardt steps in floats; what is rounded is proved."""
     import numpy as np
 
-    from ermbit.engines.training.network import float_network
+    from ermbit.engines.training.blocks import float_network
     from ermbit.engines.training.objective import Objective
     from ermbit.engines.training.run import trainable
     from ermbit.engines.training.squares import Pool

@@ -3,6 +3,7 @@
 ``engine``     where it helps
 ``run``        descents and annealing side by side
 ``network``    many copies of the network in floating point
+``blocks``     networks and integer forms as such
 ``objective``  the loss as weighted squares
 ``squares``    Levenberg–Marquardt steps
 ``dives``      weights rounded one by one

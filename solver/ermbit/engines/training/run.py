@@ -13,9 +13,10 @@ import numpy as np
 
 from ermbit.engines.engine import Budget, Incumbent, Report
 from ermbit.engines.training.anneal import Annealing
+from ermbit.engines.training.blocks import float_network, integer_network
 from ermbit.engines.training.dives import Dives
 from ermbit.engines.training.exact import checked_loss, output_parameters, solved_outputs
-from ermbit.engines.training.network import Array, float_network, integer_network
+from ermbit.engines.training.network import Array
 from ermbit.engines.training.objective import Objective
 from ermbit.engines.training.values import LARGEST, LISTED_LIMIT, Values
 from ermbit_encodings.finite_form import finite_problem
