@@ -265,7 +265,7 @@ def _activation(spec: Any, t: Any) -> Any:
 
 
 def _largest(terms: list[Any]) -> Any:
-    largest = terms[0]
+    largest = terms[0] if terms else _real(0)
     for term in terms[1:]:
         largest = z3.If(term > largest, term, largest)
     return largest

@@ -81,7 +81,10 @@ def break_flips(
 def sign_patterns(problem: Problem, most: int) -> list[dict[int, bool]]:
     """All choices of signs for :func:`encode_mixed`, up to interchanges; none if they exceed most.
 
-    By node of every neuron whose outer weight is normalised to ±1.
+    By node of every neuron whose outer weight is normalised to ±1. An interchange moves no such
+    weight but those of its two neurons, which have one edge each. So the interchanges of a class
+    permute its signs in any way and leave those of other classes alone: some image of every
+    solution has the positive ones first everywhere. Interchanges of equal signs are left to break.
     """
     network = problem.instance.network
     real = frozenset(p.index for p in network.parameters if p.domain.size is None)

@@ -134,7 +134,11 @@ class Closing:
         return tuple(sorted((j for j in count if count[j]), key=lambda j: -count[j]))
 
     def _constrained(self, system: System) -> tuple[int, ...]:
-        """Unknowns without a value on which anything depends."""
+        """Unknowns without a value on which anything depends.
+
+        That is a sign, a denominator, or through these a solved parameter, or whether a parameter
+        lies in a domain other than the reals. All other unknowns may have any value of theirs.
+        """
         bound: set[int] = set()
         for polynomial, _ in system.conditions:
             bound.update(system.open_unknowns(polynomial))
