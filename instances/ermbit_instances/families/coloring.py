@@ -15,7 +15,6 @@ from ermbit_instances.families.reduction import (
 )
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import colorability, coloring
-from ermbit_instances.reductions.classical_hypergraphs import too_few_colors
 from ermbit_instances.reductions.formulas import Status
 
 _HOW: dict[Status, str] = {
@@ -37,12 +36,7 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
         )
         weights = chosen_domain(parameters["domain"], smallest)
         document = coloring.instance(source, colors, form, weights, parameters["loss"])
-    theorem = too_few_colors(parameters["hypergraph"], colors)
-    solved: tuple[Status, colorability.Coloring | None] = ("sat", found)
-    if theorem:
-        solved = ("unsat", None)
-    elif found is None:
-        solved = coloring.solve(source, colors)
+    solved, theorem = colorability.known(parameters["hypergraph"], source, colors, found)
     return reduced(
         document,
         needed,

@@ -15,7 +15,6 @@ from ermbit_instances.families.reduction import (
 )
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.reductions import colorability, set_splitting
-from ermbit_instances.reductions.classical_hypergraphs import too_few_colors
 from ermbit_instances.reductions.formulas import Status
 
 _HOW: dict[Status, str] = {
@@ -35,12 +34,9 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
         needed = set_splitting.needed_values(source, form)
         weights = spanning_domain(parameters["domain"], needed)
         document = set_splitting.instance(source, form, weights, parameters["loss"])
-    theorem = too_few_colors(parameters["hypergraph"], set_splitting.COLORS)
-    solved: tuple[Status, colorability.Coloring | None] = ("sat", coloring)
-    if theorem:
-        solved = ("unsat", None)
-    elif coloring is None:
-        solved = set_splitting.solve(source)
+    solved, theorem = colorability.known(
+        parameters["hypergraph"], source, set_splitting.COLORS, coloring
+    )
     return reduced(
         document,
         needed,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ermbit_instances.errors import UsageError
 from ermbit_instances.reductions import formulas, hypergraph
+from ermbit_instances.reductions.classical_hypergraphs import too_few_colors
 from ermbit_instances.reductions.formulas import STEPS, Clauses, Status
 from ermbit_instances.reductions.hypergraph import (
     LARGEST_TOTAL,
@@ -64,6 +65,25 @@ def color(
         return status, None
     rows = (assignment[v * colors : (v + 1) * colors] for v in range(source.vertices))
     return "sat", tuple(row.index(True) for row in rows)
+
+
+def known(
+    text: str, source: Hypergraph, colors: int, hidden: Coloring | None
+) -> tuple[tuple[Status, Coloring | None], str]:
+    """Whether so many colours suffice, and the theorem of the literature if that is why not.
+
+    Args:
+        text: the notation of the source.
+        source: the hypergraph.
+        colors: their number.
+        hidden: the colouring of a planted source.
+    """
+    theorem = too_few_colors(text, colors)
+    if theorem:
+        return ("unsat", None), theorem
+    if hidden is not None:
+        return ("sat", hidden), ""
+    return color(source, colors), ""
 
 
 def read_source(text: str, rng: Rng, colors: int) -> tuple[Hypergraph, Coloring | None]:
