@@ -46,9 +46,10 @@ def network(
     }
 
 
-def labelled(document: Document, rng: random.Random) -> Document:
-    """The same with the outputs of some θ as targets."""
-    theta = {name: rng.choice(v) for name, v in reference.free_parameters(document).items()}
+def labelled(document: Document, rng: random.Random | None) -> Document:
+    """The same with the outputs of some θ, or of the largest one, as targets."""
+    free = reference.free_parameters(document)
+    theta = {name: rng.choice(v) if rng else v[-1] for name, v in free.items()}
     y = [[str(v) for v in f] for f in reference.outputs(document, theta)]
     return document | {"data": document["data"] | {"y": y}}
 
@@ -94,6 +95,31 @@ READ_APART: dict[str, Document] = {
     "the middle of three": network(
         {**THREE, "b0": ("relu", {"a0": OWN, "a2": OWN, "a1": 3}, []), "o": OUTPUT}, ["o"], LINE
     ),
+    "opposite weights": network(
+        {**PAIR, "b0": ("relu", {"a0": 1, "a1": -1}, [OWN]), "o": OUTPUT}, ["o"], LINE
+    ),
+    "opposite arguments of a maximum": network(
+        {f"a{k}": ("identity", {"x0": OWN}, [OWN]) for k in (0, 1)}
+        | {"b0": ("max", {"a0": 1, "a1": -1}, []), "o": OUTPUT},
+        ["o"],
+        LINE,
+    ),
+    "opposite weights of an output": network(
+        {**PAIR, "b0": UNIT, "o": ("identity", {"b0": OWN, "a0": 3, "a1": -3}, [])}, ["o"], LINE
+    ),
+    "activations": network(
+        {"a0": PAIR["a0"], "a1": ("abs", {"x0": OWN}, [OWN]), "b0": UNIT, "o": OUTPUT}, ["o"], LINE
+    ),
+    "a weight of two sources": network(
+        {
+            **PAIR,
+            "b0": UNIT,
+            "b1": ("relu", {"a0": OWN}, []),
+            "o": ("identity", {"b0": {"param": "s"}, "b1": {"param": "s", "scale": 2}}, [OWN]),
+        },
+        ["o"],
+        LINE,
+    ),
     "a later level": network(
         {
             "a0": ("relu", {"x0": 1}, [OWN]),
@@ -114,6 +140,24 @@ def test_equal_units_that_are_read_apart_are_not_exchanged(case: str) -> None:
     for _ in range(12):
         document = labelled(READ_APART[case], rng)
         assert decide("deep_fits", document, reference.number(0)).status == "sat", document
+
+
+def test_what_is_homogeneous_but_for_a_constant() -> None:
+    """2 (relu(a) + 1) is not relu(2 a) + 1."""
+    lifted = {"name": "piecewise_linear", "breakpoints": [0], "slopes": [0, 1]}
+    document = network(
+        {
+            "a0": ("relu", {"x0": OWN}, [OWN]),
+            "b0": (lifted | {"intercepts": [1, 1]}, {"a0": OWN}, []),
+            "o": ("identity", {"b0": OWN}, []),
+        },
+        ["o"],
+        LINE,
+        **{"W[b0,a0]": listed(1, 2, 4), "W[o,b0]": listed(1, 2, 4)},
+    )
+    rng = random.Random("lifted")
+    for _ in range(20):
+        assert decide("deep_fits", labelled(document, rng), reference.number(0)).status == "sat"
 
 
 # ---------------------------------------------------------------- conflicts
@@ -171,28 +215,32 @@ def test_collisions_decide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---------------------------------------------------------------- widths
 
 
+def stretched(scale: int, outer: int) -> Document:
+    """Numbers of up to four times the scale, before an outer weight."""
+    return network(
+        {
+            "a0": ("abs", {"x0": OWN}, []),
+            "b0": ("relu", {"a0": OWN, "x0": OWN}, [OWN]),
+            "o": ("identity", {"b0": OWN}, []),
+        },
+        ["o"],
+        [[scale], [-scale], [1]],
+        **{"W[o,b0]": listed(-outer, outer), "W[a0,x0]": listed(1, 3)},
+    )
+
+
 @pytest.mark.parametrize(("outer", "first"), [(1, 24), (2**20 + 1, 4)])
 def test_numbers_at_the_edge_of_machine_integers(outer: int, first: int) -> None:
     """Right, or refused: inputs double from where 32 bits hold all to where 64 do not."""
     answered = 0
     for bits in range(first, 63):
         rng = random.Random(f"{outer} {bits}")
-        scale = 2**bits - rng.choice([0, 1, 2 ** (bits - 2)])
-        document = network(
-            {
-                "a0": ("abs", {"x0": OWN}, []),
-                "b0": ("relu", {"a0": OWN, "x0": OWN}, [OWN]),
-                "o": ("identity", {"b0": OWN}, []),
-            },
-            ["o"],
-            [[scale], [-scale], [1]],
-            **{"W[o,b0]": listed(-outer, outer), "W[a0,x0]": listed(1, 3)},
-        )
-        document = labelled(document, rng)
-        if not capability("deep_fits", problem_of(document), "decide"):
-            continue
-        answered += 1
-        assert decide("deep_fits", document, reference.number(0)).status == "sat"
+        largest = labelled(stretched(2**bits, outer), None)
+        document = labelled(stretched(2**bits - rng.choice([1, 2 ** (bits - 2)]), outer), rng)
+        for question in (largest, document):
+            if capability("deep_fits", problem_of(question), "decide"):
+                answered += 1
+                assert decide("deep_fits", question, reference.number(0)).status == "sat"
         data = document["data"]
         for off in (2**32, -(2**31)):
             moved = [[str(int(data["y"][0][0]) + off)], *data["y"][1:]]
@@ -201,7 +249,7 @@ def test_numbers_at_the_edge_of_machine_integers(outer: int, first: int) -> None
                 fits = reference.minimum(other)[0] == 0
                 status = decide("deep_fits", other, reference.number(0)).status
                 assert status == ("sat" if fits else "unsat")
-    assert answered > 8
+    assert answered > 16
 
 
 # ---------------------------------------------------------------- halves of the sums

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from fractions import Fraction
 from typing import Any
@@ -13,6 +14,9 @@ import reference
 from engine_checks import capability, decide, least, problem_of
 from ermbit.engines.enclosures import search as tree
 from ermbit.engines.enclosures import states
+from ermbit.engines.enclosures.activation import activated
+from ermbit.engines.enclosures.interval import Intervals
+from ermbit_encodings.integer_form import IntegerNeuron
 from random_instances import random_instance
 from reference import Document
 
@@ -128,3 +132,27 @@ def test_collisions_decide_nothing(stored: int, monkeypatch: pytest.MonkeyPatch)
             [-3, -1, 1, 2],
         )
         check(document)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "zero_one"])
+def test_scores_at_the_margin(loss: str) -> None:
+    """The largest score is the margin, or misses it by as little as there is."""
+    for margin, least_loss in ((6, 0), ("13/2", 1), ("1/3", 0)):
+        document = network({"f": ("identity", {"x0": None})}, ["f"], [[1]], [1, 2])
+        document["loss"] = {"name": loss} | ({"margin": margin} if loss == "zero_one" else {})
+        document["weights"]["values"] = [1, 2] if loss == "zero_one" else ["1/9", "1/3"]
+        assert reference.minimum(document)[0] == (least_loss if loss == "zero_one" else 0)
+        check(document)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 64])
+def test_polynomials_on_all_short_intervals(bits: int) -> None:
+    """Monotone there or not: every value between the ends is in the enclosure."""
+    intervals = Intervals(bits)
+    for coefficients in itertools.product((0, 1), (-9, -3, 0, 2), (-2, 0, 1), (-1, 0, 1)):
+        neuron = IntegerNeuron(0, 1, 1, (), None, "polynomial", coefficients=coefficients)
+        for low, high in itertools.combinations(range(-5, 6), 2):
+            after = activated(intervals, neuron, intervals.between(low, high))
+            for z in range(low, high + 1):
+                value = neuron.activate(z)
+                assert after[0] <= value <= after[1] and abs(value) >= after[2]
