@@ -17,8 +17,8 @@ import reference
 from engine_checks import capability, decide, least, minimize, problem_of
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, ignore
 from ermbit.engines.exhaustive.engine import ExhaustiveEngine
-from ermbit.engines.tables import choice as table_choice
 from ermbit.engines.tables import incumbents as table_incumbents
+from ermbit.engines.tables import run as table_run
 from ermbit.engines.tables import search as table_search
 from ermbit.engines.tables import units as table_units
 from ermbit.engines.tables.build import Table, first_of_equals
@@ -45,7 +45,7 @@ CUTS = [
 
 def cut_up(monkeypatch: pytest.MonkeyPatch, cut: tuple[int, ...]) -> None:
     for name, value in zip(NAMES, cut, strict=True):
-        owners = [m for m in (table_choice, table_search, table_incumbents) if hasattr(m, name)]
+        owners = [m for m in (table_run, table_search, table_incumbents) if hasattr(m, name)]
         assert len(owners) == 1
         monkeypatch.setattr(owners[0], name, value)
 

@@ -1,6 +1,7 @@
 """Networks whose output is a sum of units that share nothing, over finite domains.
 
-``engine``         what it is complete for; the course of a run
+``engine``         what it is complete for
+``run``            tables, descent, trees and search, one after the other
 ``units``          cuts the network into units
 ``build``          lists what a unit can contribute: its table
 ``symmetry``       permutations of samples that map tables to themselves
@@ -11,5 +12,4 @@
 ``interpolation``  loss zero: sums met in the middle
 ``descent``        good choices before anything is proved
 ``incumbents``     descents on samples of the rows
-``choice``         tables, descent, trees and search, one after the other
 """

@@ -15,7 +15,7 @@ from typing import ClassVar
 from ermbit.engines.engine import Budget, Capability, Task
 from ermbit.engines.enumerable import enumerable
 from ermbit.engines.enumeration_bounds import Bounds
-from ermbit.engines.tables.choice import MERGED_ROWS, Choice
+from ermbit.engines.tables.run import MERGED_ROWS, Run
 from ermbit.engines.tables.units import Decomposition, decompose
 from ermbit.engines.total_search import Found, Raised, TotalSearchEngine
 from ermbit_encodings.integer_form import IntegerForm
@@ -58,8 +58,8 @@ class TablesEngine(TotalSearchEngine[_Prepared]):
 
     def search(
         self, prepared: _Prepared, budget: Budget, found: Found, raised: Raised
-    ) -> Choice:
-        return Choice(prepared.form, prepared.bounds, prepared.parts, found, raised, budget)
+    ) -> Run:
+        return Run(prepared.form, prepared.bounds, prepared.parts, found, raised, budget)
 
     def prepare(self, problem: Problem) -> _Prepared | str:
         network = problem.instance.network

@@ -32,7 +32,7 @@ SEARCH_SHARE = 1
 """Array elements of the search for every one of the descents: they take a fifth of the time."""
 
 
-class Choice:
+class Run:
     """The search for a best row of every table.
 
     Args:
