@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ermbit_instances.instance import Instance, parse_instance
 from reference import Document
+
+REAL: Document = {"domain": "real"}
 
 
 def dense(x: list[list[Any]], y: list[list[Any]], weights: Document, **options: Any) -> Document:
@@ -24,3 +27,26 @@ def dense(x: list[list[Any]], y: list[list[Any]], weights: Document, **options: 
         "loss": {"name": loss, "reduction": "sum"} if isinstance(loss, str) else loss,
         "threshold": options.get("threshold", 0),
     }
+
+
+def instance(layers: Any, x: Any, y: Any, threshold: Any = 0, **given: Any) -> Instance:
+    """One of given layers, by default with real weights and the largest absolute error."""
+    return parse_instance(
+        {
+            "format": "ermbit-instance",
+            "version": 1,
+            "network": {"inputs": len(x[0]), "layers": layers},
+            "weights": given.get("weights", REAL),
+            "data": {"x": x, "y": y},
+            "loss": given.get("loss", {"name": "absolute", "reduction": "max"}),
+            "threshold": str(threshold),
+        }
+    )
+
+
+def hidden(activation: Any, units: int = 1, out: Any = None, **options: Any) -> list[Any]:
+    """Layers: hidden units, and a linear output without a bias."""
+    return [
+        {"units": units, "activation": activation, **options},
+        {"units": 1, "activation": "identity", "bias": False} | (out or {}),
+    ]

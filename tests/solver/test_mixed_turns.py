@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from gmpy2 import mpq
 
+from dense_networks import REAL, hidden, instance
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.mixed.attempts import Attempt, Relaxation, Training, decide_in_turns, ways
 from ermbit.engines.mixed.load import MOST, Load
@@ -21,9 +22,8 @@ from ermbit.verifier import exact_loss
 from ermbit_encodings.mixed.program import MixedProgram
 from ermbit_encodings.problem import Problem
 from ermbit_instances.algebraic import algebraic
-from ermbit_instances.instance import Instance, parse_instance
+from ermbit_instances.instance import Instance
 
-REAL: dict[str, Any] = {"domain": "real"}
 RATIONAL: dict[str, Any] = {"domain": "rational", "bits": 3}
 SCATTERED: dict[str, Any] = {
     "domain": "finite",
@@ -31,27 +31,6 @@ SCATTERED: dict[str, Any] = {
 }
 CUBE = {"name": "polynomial", "coefficients": [0, 0, 0, 1]}
 QUADRATIC = {"name": "polynomial", "coefficients": [1, 1, 2]}
-
-
-def instance(layers: Any, x: Any, y: Any, threshold: Any = 0, **given: Any) -> Instance:
-    return parse_instance(
-        {
-            "format": "ermbit-instance",
-            "version": 1,
-            "network": {"inputs": len(x[0]), "layers": layers},
-            "weights": given.get("weights", REAL),
-            "data": {"x": x, "y": y},
-            "loss": given.get("loss", {"name": "absolute", "reduction": "max"}),
-            "threshold": str(threshold),
-        }
-    )
-
-
-def hidden(activation: Any, units: int = 1, out: Any = None, **options: Any) -> list[Any]:
-    return [
-        {"units": units, "activation": activation, **options},
-        {"units": 1, "activation": "identity", "bias": False} | (out or {}),
-    ]
 
 
 def budget(seconds: float = 60) -> Budget:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from gmpy2 import mpq
 
+from dense_networks import REAL, hidden, instance
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.lifting.engine import LiftingEngine
 from ermbit.engines.mixed.attempts import Attempt, decide_in_turns, ways
@@ -24,32 +25,10 @@ from ermbit_encodings.problem import Problem
 from ermbit_instances.activation import piecewise, polynomial
 from ermbit_instances.algebraic import algebraic
 from ermbit_instances.certificate import Certificate
-from ermbit_instances.instance import Instance, parse_instance
+from ermbit_instances.instance import Instance
 
-REAL: dict[str, Any] = {"domain": "real"}
 CUBE = {"name": "polynomial", "coefficients": [0, 0, 0, 2]}
 QUADRATIC = {"name": "polynomial", "coefficients": [0, 1, 1]}
-
-
-def instance(layers: Any, x: Any, y: Any, threshold: Any = 0, **given: Any) -> Instance:
-    return parse_instance(
-        {
-            "format": "ermbit-instance",
-            "version": 1,
-            "network": {"inputs": len(x[0]), "layers": layers},
-            "weights": given.get("weights", REAL),
-            "data": {"x": x, "y": y},
-            "loss": given.get("loss", {"name": "absolute", "reduction": "max"}),
-            "threshold": str(threshold),
-        }
-    )
-
-
-def hidden(activation: Any, units: int = 1, out: Any = None, **options: Any) -> list[Any]:
-    return [
-        {"units": units, "activation": activation, **options},
-        {"units": 1, "activation": "identity", "bias": False} | (out or {}),
-    ]
 
 
 def budget(seconds: float = 60) -> Budget:
