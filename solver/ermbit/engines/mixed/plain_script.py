@@ -71,7 +71,8 @@ class Script:
     """The assertions. Signals are rationals as long as they are known, z3's terms elsewhere.
 
     Attributes:
-        parameters: z3's unknowns, by parameter number.
+        parameters: z3's unknowns, by parameter number. They are made in the order of their use: z3
+            orders its variables by that.
         solver: holds all assertions.
     """
 
@@ -82,9 +83,7 @@ class Script:
         self._context = z3.Context()
         self.solver = z3.SolverFor("QF_NRA", ctx=self._context)
         instance = problem.instance
-        self.parameters = [
-            z3.Real(f"p{p.index}", self._context) for p in instance.network.parameters
-        ]
+        self._used: dict[int, Any] = {}
         self._count = 0
         rows: dict[tuple[Rational, ...], list[Any]] = {}
         costs: list[Any] = []
@@ -96,6 +95,7 @@ class Script:
         bound = weighted_budget(instance, problem.samples, problem.threshold)
         for total in costs if instance.loss.reduction == "max" else [self._sum(costs)]:
             self._require(self._term(total) <= self._term(bound))
+        self.parameters = [self._parameter(p.index) for p in instance.network.parameters]
 
     # ------------------------------------------------------------ terms
 
@@ -130,10 +130,15 @@ class Script:
                 return mpq(0) if factor == 0 else other
         return self._term(a) * self._term(b)
 
+    def _parameter(self, number: int) -> Any:
+        if number not in self._used:
+            self._used[number] = self._z3.Real(f"p{number}", self._context)
+        return self._used[number]
+
     def _entry(self, entry: Entry) -> Any:
         if entry.parameter is None:
             return entry.value
-        return self._times(entry.scale, self.parameters[entry.parameter])
+        return self._times(entry.scale, self._parameter(entry.parameter))
 
     # ------------------------------------------------------------ the network
 
@@ -164,9 +169,12 @@ class Script:
             self._sum([self._times(slope, z), intercept])
             for slope, intercept in zip(activation.slopes, activation.intercepts, strict=True)
         ]
-        value = lines[-1]
-        for point, line in zip(reversed(activation.breakpoints), reversed(lines[:-1]), strict=True):
-            value = self._z3.If(z < self._term(point), self._term(line), self._term(value))
+        value = lines[0]
+        for point, line in zip(activation.breakpoints, lines[1:], strict=True):
+            # Where φ is continuous either piece has the breakpoint; z3 is faster with strict tests.
+            edge = self._term(point)
+            above = z > edge if activation.is_continuous else z >= edge
+            value = self._z3.If(above, self._term(line), self._term(value))
         return value
 
     def _polynomial(self, coefficients: Sequence[Rational], z: Any) -> Any:
