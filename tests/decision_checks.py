@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from gmpy2 import mpq
 
 import reference
@@ -18,7 +19,31 @@ from piecewise_linear_cases import (
     naive_loss,
     naive_outputs,
     naive_total,
+    numbers,
 )
+
+
+def labels_for(
+    rng: np.random.Generator, loss: dict[str, Any], kind: str, rows: int, last: Block
+) -> Any:
+    """Labels for the outputs of a last block; two of several classes are made to tie always."""
+    width = len(last.weights)
+    if loss["name"] not in ("hinge", "zero_one"):
+        return numbers(rng, kind, (rows, width))
+    if width == 1:
+        return rng.choice([-1, 1], (rows, 1))
+    # Two outputs that are always equal: ties, which the float pass may compute unequal.
+    last.weights[1], last.bias[1] = last.weights[0], last.bias[0]
+    if last.mask is not None:
+        last.mask[1] = last.mask[0]
+    return rng.integers(0, width, (rows, 1))
+
+
+def sample_weights(rng: np.random.Generator, rows: int) -> list[Any]:
+    """Sixths from 0 to 4/6, and a 1."""
+    weights = [mpq(int(v), 6) for v in rng.integers(0, 5, rows)]
+    weights[3] = mpq(1)
+    return weights
 
 
 def check_decisions(

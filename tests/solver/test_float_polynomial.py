@@ -10,7 +10,7 @@ from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decision_checks import check_decisions, check_exact_loss
+from decision_checks import check_decisions, check_exact_loss, labels_for, sample_weights
 from ermbit.verifier.bulk.filter import forward
 from ermbit.verifier.bulk.filtered import filtered_loss
 from ermbit.verifier.bulk.float_network import float_network
@@ -26,7 +26,6 @@ from piecewise_linear_cases import (
     naive_outputs,
     naive_total,
     network_case,
-    numbers,
 )
 from radius_checks import Count, check_networks, check_radii, check_skips
 
@@ -263,20 +262,7 @@ def decision_case(
     middle = [first, "relu"] if rng.random() < 0.5 else ["relu", second]
     width = int(rng.integers(1, 4))
     x, blocks = network_case(rng, kind, rows, (4, 4, 3, width), [*middle, "identity"])
-    classes = loss["name"] in ("hinge", "zero_one")
-    if width > 1 and classes:
-        # Two outputs that are always equal: ties, which the float pass may compute unequal.
-        last = blocks[-1]
-        last.weights[1], last.bias[1] = last.weights[0], last.bias[0]
-        if last.mask is not None:
-            last.mask[1] = last.mask[0]
-    if not classes:
-        y = numbers(rng, kind, (rows, width))
-    elif width > 1:
-        y = rng.integers(0, width, (rows, 1))
-    else:
-        y = rng.choice([-1, 1], (rows, 1))
-    return x, blocks, y
+    return x, blocks, labels_for(rng, loss, kind, rows, blocks[-1])
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda v: v["name"] + v.get("margin", ""))
@@ -287,10 +273,7 @@ def test_decisions_agree_with_naive_evaluation(loss: dict[str, Any], reduction: 
     for seed, kind in enumerate(KINDS):
         rng = np.random.default_rng(seed + 100 * len(reduction))
         x, blocks, y = decision_case(rng, loss, kind, rows)
-        weights = None
-        if seed % 2:
-            weights = [mpq(int(v), 6) for v in rng.integers(0, 5, rows)]
-            weights[3] = mpq(1)
+        weights = sample_weights(rng, rows) if seed % 2 else None
         check_decisions(loss, blocks, x, y, weights)
 
 
