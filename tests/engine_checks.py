@@ -41,12 +41,13 @@ FINITE_ENGINES = tuple(
         "dichotomies",
         "lifting",
         "elimination",
+        "invariant",
         "training",
     )
 )
-"""The engines that answer all questions about finite domains: ``training`` only finds, and
-``two_layers`` is for one shape of networks, ``deep_fits`` and
-``elimination`` for exact fits."""
+"""The engines that answer all questions about finite domains: ``invariant`` and ``training`` only
+find, ``two_layers`` is for one shape of networks, ``deep_fits`` and ``elimination`` for exact
+fits."""
 
 
 class Size(NamedTuple):
@@ -83,7 +84,8 @@ SIZES: Mapping[str, Size] = {
     "lifting": Size(10_000, 10_000),
     # Complete for one parameter only.
     "elimination": Size(10_000, 10_000),
-    # Never complete: it has tests of its own.
+    # Never complete: they have tests of their own.
+    "invariant": Size(10_000, 10_000),
     "training": Size(10_000, 10_000),
     # A minimum over fine-grained losses takes some ten decisions on circuits of growing width.
     # Cubes of cubes make multipliers of hundreds of bits: a minute for a single decision.

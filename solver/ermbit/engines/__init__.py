@@ -18,6 +18,7 @@
 ``lifting``             polynomial activations                       all domains
 ``elimination``         exact fits as polynomial systems             all domains
 ``mixed``               ``smt``, ``nra``, ``coverings``: general solvers  all domains
+``invariant``           networks as symmetric as the data, no refutations  all domains
 ``training``            good networks, no refutations                all domains
 
 ``enumerable``, ``enumeration_bounds``  the start of every enumeration, and its number bounds

@@ -24,6 +24,7 @@ _ENGINES: dict[str, str] = {
     "smt": "ermbit.engines.mixed.smt:SmtEngine",
     "nra": "ermbit.engines.mixed.nra:NraEngine",
     "coverings": "ermbit.engines.mixed.coverings:CoveringsEngine",
+    "invariant": "ermbit.engines.invariant:InvariantEngine",
     "training": "ermbit.engines.training.engine:TrainingEngine",
 }
 
