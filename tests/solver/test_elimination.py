@@ -22,6 +22,7 @@ import real_instances
 import reference
 from engine_checks import capability, minimize, problem_of
 from ermbit.engines.elimination.field_roots import roots_over, sign, value_at
+from ermbit.engines.elimination.forward import _Walk
 from ermbit.engines.elimination.line import candidates
 from ermbit.engines.elimination.residues import obstruction
 from ermbit.engines.elimination.ring import Ring, coefficients_in, substitute, unknowns
@@ -32,6 +33,7 @@ from ermbit.verifier.verify import verify
 from ermbit_instances.algebraic import AlgebraicNumber, algebraic
 from ermbit_instances.certificate import parameters_document
 from ermbit_instances.domain import REAL, Domain, FiniteDomain, IntegerDomain
+from ermbit_instances.errors import InternalError
 from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
 from ermbit_instances.rational_domain import RationalDomain
 from reference import Document
@@ -353,6 +355,17 @@ def test_contradictions_and_degenerate_data() -> None:
     frozen = [neuron("g", "identity", {"x0": 2}), neuron("f", "relu", {"g": param("w")})]
     assert answer(fit(frozen, ALL_REAL, [([0], 0)])).status == "sat"
     assert answer(fit(frozen, ALL_REAL, [([0], 1)])).status == "unsat"
+
+
+def test_the_maximum_of_no_inputs_is_its_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    neurons = [neuron("m", "max", {}, None), neuron("f", "identity", {"x0": None, "m": 1})]
+    samples: list[tuple[list[Any], Any]] = [([1], 3), ([2], 5)]
+    assert answer(fit(neurons, ALL_REAL, samples)).status == "sat"
+    assert answer(fit(neurons, ALL_REAL, [*samples, ([3], 6)])).status == "unsat"
+    # Branches that are nowhere are no refutation.
+    monkeypatch.setattr(_Walk, "_maximum", lambda *_: iter(()))
+    with pytest.raises(InternalError):
+        answer(fit(neurons, ALL_REAL, samples))
 
 
 def test_many_samples() -> None:

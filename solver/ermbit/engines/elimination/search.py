@@ -96,6 +96,9 @@ class Search:
             raise OutOfTimeError("stopped at the deadline")
 
     def _refuted(self) -> Outcome:
+        """The end of all branches; each of them has left its reason in the ledger."""
+        if not self.ledger.counts:
+            raise InternalError("elimination came to no branch and refuted none")
         return Outcome("unsat", reason=self.ledger.describe(), statistics=self._statistics())
 
     def _statistics(self) -> dict[str, int]:
