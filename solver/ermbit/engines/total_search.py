@@ -106,7 +106,7 @@ def decide_total(form: IntegerForm, limit: int, start: Start, exhausted: str) ->
     best: list[tuple[int, ...]] = []
 
     def found(parameters: tuple[int, ...], total: int) -> int:
-        best.append(_checked(form, parameters, total))
+        best.append(_checked(form, parameters, total, (0, limit)))
         raise Ended
 
     search = start(found, lambda bound: None)
@@ -133,7 +133,7 @@ def minimize_total(form: IntegerForm, start: Start, report: Report) -> Outcome:
 
     def found(parameters: tuple[int, ...], total: int) -> int:
         nonlocal best, least
-        best, least = _checked(form, parameters, total), total
+        best, least = _checked(form, parameters, total, (lower, least - 1)), total
         report(Incumbent(form.values(best), form.loss(least)))
         if least <= lower:
             raise Ended
@@ -181,7 +181,12 @@ def _finished(search: TotalSearch, limit: int) -> bool:
     return True
 
 
-def _checked(form: IntegerForm, parameters: tuple[int, ...], total: int) -> tuple[int, ...]:
+def _checked(
+    form: IntegerForm, parameters: tuple[int, ...], total: int, asked: tuple[int, int]
+) -> tuple[int, ...]:
+    """The parameters, if they have the total and it lies where one may still lie."""
     if form.total(parameters) != total:
         raise InternalError("the search and the plain evaluation disagree on a loss")
+    if not asked[0] <= total <= asked[1]:
+        raise InternalError(f"a search hands on {total}, but {asked[0]} to {asked[1]} is left")
     return parameters
