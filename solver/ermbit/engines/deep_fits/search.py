@@ -105,6 +105,8 @@ class Fits:
 def first_samples(inputs: Array, targets: Array, rng: np.random.Generator) -> tuple[Array, bool]:
     """Positions of different inputs, a few to begin with; whether equal inputs have equal targets.
 
+    If they have not, no network fits: all samples of a form have a weight that is not 0.
+
     Args:
         inputs, targets: (samples, columns).
         rng: for the choice.

@@ -134,7 +134,13 @@ class Level:
         self.kept = 0
 
     def _mate(self, u: int, later: Sequence[UnitTable], addends: Sequence[Addend]) -> int:
-        """The last unit before one that it may be exchanged with, or −1."""
+        """The last unit before one that it may be exchanged with, or −1.
+
+        Two exchanges with a third unit make one of the first two: what may be exchanged falls into
+        classes, and any fit becomes one whose classes are in order by exchanging rows here and the
+        roles of the signals above, which later tables and outputs have all the same. That leaves
+        the levels below alone, so it can be done level by level from the first one up.
+        """
         mine = self.tables[u].neuron.node
         for v in reversed(range(u)):
             other = self.tables[v].neuron.node

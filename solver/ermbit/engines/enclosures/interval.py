@@ -2,8 +2,9 @@
 
 Weights that are not 0 keep large signals large, whatever their sign. So besides its ends an
 enclosure knows the least absolute value: v ∈ [low, high] and |v| ≥ gap. Numbers are those of MPFR,
-every operation is rounded towards the outside, so what an enclosure says is proved; exponents reach
-2^30, far past any number that a form may have.
+every operation is rounded towards the outside, so what an enclosure says is proved. Exponents reach
+2^30, past the numbers of all forms but monstrous ones; there an upper end becomes infinite and a
+lower one stays the largest number, which is right too. All ends are integers, so none underflows.
 
 Operators of ``gmpy2`` round to its current context and are not used here, comparisons are exact.
 """

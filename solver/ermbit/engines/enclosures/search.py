@@ -10,8 +10,10 @@ zero nothing of what was chosen matters.
 
 *Equal states*: two nodes whose open neurons, boxes and exact values in between are equal have the
 same totals below them; the second is given up. A hash finds them, equality of the integers decides.
-Any order of the search will do: the first of the two is searched to its end, or given up for an
-even earlier one.
+Any order of the search will do: all children of a node have fewer values left for its open
+parameters, so that none of them can be equal to it or to what it was given up for. By induction on
+these values every state has been searched to its end, by itself or as an equal one, when no node
+waits any more; and limits only fall, so what was ruled out stays so.
 """
 
 from __future__ import annotations
