@@ -84,8 +84,9 @@ def make_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan:
     """Choose the engines for a problem.
 
     Complete ones come first, cheapest first; then those that may still find something, but one of
-    these is among the first :data:`PLACES`. Where no complete engine is cheap the two kinds take
-    turns: a certificate that is found by luck may be all that there is time for.
+    these is among the first :data:`PLACES`, and another follows: a relaxation that settles nothing
+    ends soon, and must not keep training waiting. Where no complete engine is cheap the two kinds
+    take turns: a certificate that is found by luck may be all that there is time for.
 
     Raises:
         UsageError: no engine has that name.
@@ -129,7 +130,7 @@ def _ordered(fit: Sequence[Candidate]) -> tuple[Candidate, ...]:
     finding = [c for c in fit if not c.capability.complete]
     if not proving or proving[0].capability.cost <= PROMPT_COST:
         first = PLACES - 1
-        return (*proving[:first], *finding[:1], *proving[first:], *finding[1:])
+        return (*proving[:first], *finding[:2], *proving[first:], *finding[2:])
     turns = zip_longest(finding, proving)
     return tuple(c for pair in turns for c in pair if c is not None)
 

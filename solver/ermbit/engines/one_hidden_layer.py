@@ -4,6 +4,9 @@
 
 with free real c_k and u_j. What v_j and φ_j may be is for the engine to say. An output that is not
 linear is the only unit, of outer weight 1.
+
+Where finite domains leave many choices they are relaxed to the reals: what no real network does,
+none of theirs does.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from gmpy2 import mpq
 
@@ -20,6 +24,9 @@ from ermbit_instances.rational import Rational
 
 UNIT_LIMIT, EDGE_LIMIT, WIDTH_LIMIT = 12, 2_000, 200
 """Hidden units, edges, and weights of one unit beyond which nothing is read."""
+
+CHOICES = 2**24
+"""Finite domains are relaxed where the parameters have more choices. Others are soon tried."""
 
 Terms = tuple[tuple[int, Rational], ...]
 """Σ scale · input; input −1 is 1."""
@@ -56,7 +63,8 @@ class OneHiddenLayer:
         constant: the fixed part of the output.
         free: linear terms of the output that are free.
         units: neurons with the weight that the output gives them.
-        relaxed: a domain that was taken for the reals is that of the rationals.
+        relaxed: a domain that was taken for the reals is a smaller one.
+        relaxes: finite domains are taken for the reals, except where a method says otherwise.
 
     Raises:
         NotOfThisFormError: here and in the methods, where a condition fails.
@@ -71,6 +79,8 @@ class OneHiddenLayer:
         if network.outputs[0] < inputs:
             raise NotOfThisFormError("the output is an input")
         self.network, self.relaxed = network, False
+        sizes = [p.domain.size for p in network.parameters]
+        self.relaxes = None in sizes or prod(size for size in sizes if size) > CHOICES
         self._uses = Counter(
             entry.parameter
             for neuron in network.neurons
@@ -108,13 +118,13 @@ class OneHiddenLayer:
             raise NotOfThisFormError("an outer weight is shared")
 
     def require_real(self, outer: Entry) -> None:
-        """An outer weight must be frozen, or own and real."""
+        """An outer weight must be frozen, or own and real or relaxed."""
         self.require_own(outer)
-        if outer.parameter is not None and not self.is_real(outer.parameter):
+        if outer.parameter is not None and not self._is_free(outer.parameter):
             raise NotOfThisFormError("an outer weight has a finite domain")
 
     def is_real(self, parameter: int) -> bool:
-        """Whether its domain is the reals, or is treated as if it were (``rational``)."""
+        """Whether its domain is the reals, or is ``rational`` and relaxed; never a finite one."""
         domain = self.domain(parameter)
         if isinstance(domain, RealDomain):
             return True
@@ -126,8 +136,15 @@ class OneHiddenLayer:
     def domain(self, parameter: int) -> Domain:
         return self.network.parameters[parameter].domain
 
+    def _is_free(self, parameter: int) -> bool:
+        """Whether it is a real number here, finite domains included that are relaxed."""
+        if self.is_real(parameter):
+            return True
+        self.relaxed |= self.relaxes
+        return self.relaxes
+
     def _split(self, edges: Iterable[tuple[int, Entry]]) -> tuple[tuple[Column, ...], Terms]:
-        """The columns of parameters, which must occur on these edges only and be real; the rest."""
+        """The columns of parameters, which must occur on these edges only; the rest."""
         free: dict[int, list[tuple[int, Rational]]] = {}
         fixed: list[tuple[int, Rational]] = []
         for source, entry in edges:
@@ -138,7 +155,7 @@ class OneHiddenLayer:
         for parameter, terms in free.items():
             if self._uses[parameter] != len(terms):
                 raise NotOfThisFormError("a parameter is shared")
-            if not self.is_real(parameter):
+            if not self._is_free(parameter):
                 raise NotOfThisFormError("a weight or bias has a finite domain")
         return tuple(Column(p, tuple(terms)) for p, terms in free.items()), tuple(fixed)
 

@@ -69,7 +69,7 @@ class CellsEngine(Engine):
         count = sum(_rays(b) for b in prepared.bases)
         cost = _cost(prepared)
         if prepared.network.relaxed:
-            reason = "real relaxation of rational domains: unsat carries over"
+            reason = "real relaxation of the domains: unsat carries over"
             return Capability(True, False, reason, cost)
         return Capability(True, True, f"{len(prepared.bases)} real units, {count} rays", cost)
 

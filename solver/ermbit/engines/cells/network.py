@@ -28,7 +28,8 @@ from ermbit_instances.network import Entry, Network, Neuron
 from ermbit_instances.rational import Rational
 
 OUTER_LIMIT = 4096
-"""Values of the finite domain of an outer weight that are looked through for its signs."""
+"""Values of the finite domain of an outer weight that are looked through for its signs; a larger
+one is relaxed to the reals of these signs."""
 
 _ZERO, _ONE = mpq(0), mpq(1)
 
@@ -181,7 +182,11 @@ def _signs(layer: OneHiddenLayer, outer: Entry) -> tuple[tuple[int, Rational, Ra
         return ((1, unit, _ONE), (-1, -unit, _ONE))
     domain = layer.domain(outer.parameter)
     if domain.size is None or domain.size > OUTER_LIMIT:
-        raise NotOfThisFormError("an outer weight has a large domain")
+        assert domain.low is not None and domain.high is not None
+        layer.relaxed = True
+        ends = (outer.scale * domain.low, outer.scale * domain.high)
+        signs = [sign for sign in (1, -1) if max(sign * end for end in ends) > 0]
+        return tuple((sign, sign / outer.scale, _ONE) for sign in signs)
     found: dict[int, tuple[int, Rational, Rational]] = {}
     for value in sorted(domain.values(), key=lambda v: (abs(v), v)):
         weight = outer.scale * value

@@ -101,7 +101,7 @@ class DichotomiesEngine(Engine):
             return Capability(False, False, f"about 10^{log10(count):.0f} choices are too many")
         cost = _cost(prepared, sizes, count)
         if prepared.network.relaxed:
-            reason = "real relaxation of rational domains: unsat carries over"
+            reason = "real relaxation of the domains: unsat carries over"
             return Capability(True, False, reason, cost)
         reason = f"{len(sizes)} two-valued units, about {max(sizes)} dichotomies"
         return Capability(True, True, reason, cost)

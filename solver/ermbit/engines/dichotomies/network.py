@@ -50,7 +50,7 @@ class DichotomyNetwork:
         free: linear terms of the output that are free.
         units: the two-valued units.
         parameters: number of free parameters.
-        relaxed: some domain is rational: only its real relaxation is searched.
+        relaxed: some domain is not the reals: only its real relaxation is searched.
     """
 
     constant: Terms
