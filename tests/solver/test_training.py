@@ -114,7 +114,7 @@ def test_planted_shapes(shape: tuple[int, str, str, int], real: bool) -> None:
         data_high=8,
         domain=domain,
     )
-    assert run(document).status == "sat"
+    assert run(document, patience=120.0).status == "sat"
 
 
 @pytest.mark.parametrize(
