@@ -11,7 +11,8 @@ answer and seconds of each; then how many each decided, with the sum of the time
 there was no answer). Answers that differ are named and make the exit status 1.
 
 `nra` is run alone, not in the race, where other engines decide most networks of one hidden layer.
-Processor time of one and the same run varies by a factor of two on a busy machine.
+Processor time of one and the same run grows several times over on a busy machine: compare within
+one run only.
 """
 
 from __future__ import annotations

@@ -37,8 +37,9 @@ from ermbit_instances.certificate import Value
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
-PLAIN, OTHER = 1.5, 1.0
-"""Seconds of processor time of the first turns: a turn that ends without an answer is lost."""
+PLAIN, OTHER = 1.5, 0.8
+"""Seconds of processor time of the first turns, the first for what comes close to the network as it
+is written. A turn that ends without an answer is lost."""
 
 TRAINED = 0.6
 """Seconds of the first turn of training."""
@@ -159,7 +160,7 @@ def ways(problem: Problem, *, scripts: bool = True, training: bool = True) -> li
     if training:
         found.append(Training())
     found += [
-        Attempt(False, False, OTHER, rows=every),
+        Attempt(False, False, PLAIN, rows=every),
         Attempt(True, True, OTHER, patterns=signs or [None], rows=first),
         Attempt(False, True, OTHER, rows=every),
     ]
