@@ -34,7 +34,10 @@ SMALL_COST = -1.0
 """Largest cost of such a run if memory is limited, and of enumeration that settles the choice."""
 
 HEAD_START = 1.5
-"""Seconds after which such a run is given up and all engines are raced."""
+"""Seconds of an idle machine after which such a run is given up and all engines are raced."""
+
+HEAD_START_LOAD = 4.0
+"""By how much a head start is longer, at most, where other processes want the processors."""
 
 PROMPT_COST = 0.5
 """Largest cost of a complete engine that needs no help: it ends within some three seconds."""

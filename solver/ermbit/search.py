@@ -15,8 +15,17 @@ from ermbit.confirmation import Confirmation
 from ermbit.engines.engine import Event, Outcome, Task
 from ermbit.engines.worker import EngineRun, Fault
 from ermbit.options import SearchOptions
-from ermbit.plan import HEAD_START, SMALL_COST, Candidate, Plan, make_plan, quick_plan
+from ermbit.plan import (
+    HEAD_START,
+    HEAD_START_LOAD,
+    SMALL_COST,
+    Candidate,
+    Plan,
+    make_plan,
+    quick_plan,
+)
 from ermbit.processes.job import Job, RaceResult
+from ermbit.processes.load import Load
 from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT
 from ermbit.progress import Listener, Progress
 from ermbit.reproduction import Contradiction
@@ -135,7 +144,10 @@ class Search(ABC):
         if timeout is not None:
             timeout = max(0.0, timeout - (time.monotonic() - self.start))
         if inline:
-            timeout = HEAD_START if timeout is None else min(timeout, HEAD_START)
+            # A run of a fifth of a second takes two where it gets a tenth of a processor, and a
+            # race of many processes only longer.
+            start = HEAD_START * min(Load().factor(), HEAD_START_LOAD)
+            timeout = start if timeout is None else min(timeout, start)
         try:
             result: RaceResult
             if inline:

@@ -13,11 +13,11 @@ from gmpy2 import mpq
 from dense_networks import REAL, hidden, instance
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.mixed.attempts import Attempt, Relaxation, Training, decide_in_turns, ways
-from ermbit.engines.mixed.load import MOST, Load
 from ermbit.engines.mixed.nra import NraEngine
 from ermbit.engines.mixed.plain_script import PlainScript, Script
 from ermbit.engines.mixed.refinement import nearby_member, refine
 from ermbit.engines.mixed.z3_backend import Z3Program
+from ermbit.processes.load import MOST, Load
 from ermbit.verifier import exact_loss
 from ermbit_encodings.mixed.program import MixedProgram
 from ermbit_encodings.problem import Problem

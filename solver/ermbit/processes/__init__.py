@@ -9,6 +9,7 @@
 ``target``      what a running function is given (`Report`), and the wording of failures
 ``protocol``    length-prefixed frames over pipes
 ``limits``      memory limits, and what a process tree uses
+``load``        how crowded the machine is: seconds of the clock for one of processor time
 ``lifeline``    what makes a child die with its parent
 
 This module imports nothing, because every child imports it before it starts to work.

@@ -23,11 +23,11 @@ from typing import Protocol
 from gmpy2 import mpq
 
 from ermbit.engines.engine import Budget, ignore
-from ermbit.engines.mixed.load import Load
 from ermbit.engines.mixed.plain_script import PlainScript
 from ermbit.engines.mixed.refinement import Make, refine
 from ermbit.engines.mixed.search import Candidate, candidate
 from ermbit.engines.mixed.verdict import Verdict
+from ermbit.processes.load import Load
 from ermbit.verifier.evaluation.evaluate import evaluate_sample
 from ermbit.verifier.verify import exact_loss
 from ermbit_encodings.mixed import MixedEncoding, encode_mixed, sign_patterns
