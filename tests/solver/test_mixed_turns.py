@@ -205,6 +205,44 @@ def test_the_plain_script_agrees_with_the_encodings(seed: int) -> None:
     assert len(answers - {"unknown"}) <= 1
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_wide_integers_are_integers(seed: int) -> None:
+    """One hidden unit with v and w in a range of more than 64 integers, or of that many halves."""
+    rng = random.Random(f"wide {seed}")
+    low, parts = rng.choice([-50, -7, 0]), rng.choice([1, 2])
+    weights = {"domain": "integer", "low": low, "high": low + 70, "denominator": parts}
+    layers = hidden(rng.choice(["square", "relu", "abs", CUBE]), bias=False)
+    x = [[k] for k in rng.sample(range(-3, 4), 2)]
+    y = [[rng.randint(-90, 90)] for _ in x]
+    loss = {"name": rng.choice(["absolute", "squared"]), "reduction": rng.choice(["max", "sum"])}
+    given = instance(layers, x, y, 0, weights=weights, loss=loss)
+    members = [mpq(k, parts) for k in range(low, low + 71)]
+    losses = {exact_loss(given, pair)[0] for pair in product(members, repeat=2)}
+    least = min(value for value in losses if isinstance(value, mpq))
+    for threshold in (least, least - mpq(1, 1000)):
+        problem = Problem(given.with_threshold(threshold))
+        assert PlainScript.fits(problem)
+        verdict = PlainScript(1.0).go(problem, budget(10), make)
+        assert verdict.status in ("unknown", "sat" if threshold == least else "unsat")
+        if verdict.found is not None:
+            assert set(verdict.found.values) <= set(members)
+
+
+def test_integers_beside_real_numbers() -> None:
+    weights = REAL | {"biases": {"domain": "integer", "low": -50, "high": 1000}}
+    given = instance(hidden("square"), [[1], [2], [4]], [[1], [4], [16]], weights=weights)
+    assert PlainScript.fits(Problem(given))
+    assert PlainScript(1.0).go(Problem(given), budget(), make).status == "sat"
+    halves = instance(hidden("square", out={"weights": [[1]]}), [[0]], [["1/4"]], weights=weights)
+    assert PlainScript(1.0).go(Problem(halves), budget(), make).status == "unsat"
+
+
+def test_narrow_integers_and_lists_are_for_the_encodings() -> None:
+    for domain in ({"domain": "integer", "low": -3, "high": 3}, RATIONAL, SCATTERED):
+        given = instance(hidden("square"), [[1]], [[1]], weights=domain)
+        assert not PlainScript.fits(Problem(given))
+
+
 def test_the_plain_script_respects_its_budget() -> None:
     problem = Problem(instance(hidden("square"), [[1]], [[1]]))
     assert PlainScript(1.0).go(problem, budget(-1), make).status == "unknown"

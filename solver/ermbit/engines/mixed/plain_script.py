@@ -22,9 +22,13 @@ from ermbit.engines.mixed.z3_backend import TIMEOUT_LIMIT, number
 from ermbit.verifier.verify import exact_loss
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.samples import Sample, weighted_budget
+from ermbit_instances.domain import IntegerDomain
 from ermbit_instances.errors import InternalError
 from ermbit_instances.network import Entry, Neuron
 from ermbit_instances.rational import Rational
+
+NARROW = 64
+"""Values of an integer parameter up to which it is no reason for integer arithmetic."""
 
 
 @dataclass
@@ -39,8 +43,13 @@ class PlainScript:
 
     @staticmethod
     def fits(problem: Problem) -> bool:
-        """Whether all parameters are real: choices from a list are not for nested terms."""
-        return all(p.domain.size is None for p in problem.instance.network.parameters)
+        """Whether all parameters are real, or integers of which some have a wide range.
+
+        Choices from a list are not for nested terms, and few values are better tried one by one.
+        """
+        domains = [p.domain for p in problem.instance.network.parameters]
+        wide = any(d.size is None or d.size > NARROW for d in domains)
+        return wide and all(d.size is None or isinstance(d, IntegerDomain) for d in domains)
 
     def go(self, problem: Problem, budget: Budget, make: Make) -> Verdict:
         """Decide L(θ) ≤ γ within the budget."""
@@ -71,7 +80,8 @@ class Script:
     """The assertions. Signals are rationals as long as they are known, z3's terms elsewhere.
 
     Attributes:
-        parameters: z3's unknowns, by parameter number. They are made in the order of their use: z3
+        parameters: z3's unknowns (integer multiples of 1/denominator where the domain is such), by
+            parameter number. They are made in the order of their use: z3
             orders its variables by that.
         solver: holds all assertions.
     """
@@ -81,8 +91,10 @@ class Script:
 
         self._z3, self._problem = z3, problem
         self._context = z3.Context()
-        self.solver = z3.SolverFor("QF_NRA", ctx=self._context)
         instance = problem.instance
+        self._domains = [p.domain for p in instance.network.parameters]
+        mixed = any(d.size is not None for d in self._domains)
+        self.solver = z3.SolverFor("QF_NIRA" if mixed else "QF_NRA", ctx=self._context)
         self._used: dict[int, Any] = {}
         self._count = 0
         rows: dict[tuple[Rational, ...], list[Any]] = {}
@@ -132,7 +144,14 @@ class Script:
 
     def _parameter(self, number: int) -> Any:
         if number not in self._used:
-            self._used[number] = self._z3.Real(f"p{number}", self._context)
+            domain = self._domains[number]
+            if isinstance(domain, IntegerDomain):
+                k = self._z3.Int(f"k{number}", self._context)
+                self._require(k >= domain.minimum, k <= domain.maximum)
+                value = self._times(mpq(1, domain.denominator), self._z3.ToReal(k))
+            else:
+                value = self._z3.Real(f"p{number}", self._context)
+            self._used[number] = value
         return self._used[number]
 
     def _entry(self, entry: Entry) -> Any:
