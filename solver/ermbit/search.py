@@ -109,15 +109,16 @@ class Search(ABC):
 
     def _search(self, problem: Problem) -> None:
         quick = quick_plan(problem, self.task, self.options.engine)
-        if self.options.memory is not None and quick is not None:
-            # Without a process of its own nothing limits an engine's memory.
-            quick = quick if quick.entrants[0].capability.cost <= SMALL_COST else None
         if quick is not None:
+            # Without a process of its own nothing limits an engine's memory.
+            inline = (
+                self.options.memory is None or quick.entrants[0].capability.cost <= SMALL_COST
+            )
             self._planned(quick)
             self.begin(problem)
             if self.settled:
                 return
-            self._stage(quick.entrants, problem, inline=True)
+            self._stage(quick.entrants[:1], problem, inline=inline, head_start=True)
             if self.settled or self.interrupted:
                 return
             # Cut short it gets another chance, in the race.
@@ -127,14 +128,21 @@ class Search(ABC):
         if quick is None:
             self.begin(problem)
         if self.plan.entrants and not self.settled:
-            self._stage(self.plan.entrants, problem, inline=False)
+            self._stage(self.plan.entrants, problem)
 
     def _planned(self, plan: Plan) -> None:
         self.plan = plan
         names = ", ".join(c.name for c in plan.entrants)
         self.tell("", "start", text=names or "no engine fits")
 
-    def _stage(self, entrants: Sequence[Candidate], problem: Problem, *, inline: bool) -> None:
+    def _stage(
+        self,
+        entrants: Sequence[Candidate],
+        problem: Problem,
+        *,
+        inline: bool = False,
+        head_start: bool = False,
+    ) -> None:
         jobs = [
             Job(c.name, _TARGET, EngineRun(c.engine, problem, self.task, self.options.seed))
             for c in entrants
@@ -143,7 +151,7 @@ class Search(ABC):
         timeout = self.options.timeout
         if timeout is not None:
             timeout = max(0.0, timeout - (time.monotonic() - self.start))
-        if inline:
+        if head_start:
             # A run of a fifth of a second takes two where it gets a tenth of a processor, and a
             # race of many processes only longer.
             start = HEAD_START * min(Load().factor(), HEAD_START_LOAD)
