@@ -48,6 +48,7 @@ from ermbit.bench.checking import Checked  # noqa: E402
 from ermbit.bench.guard import Guard  # noqa: E402
 from ermbit.bench.reply import Reply  # noqa: E402
 from ermbit.bench.solver import Limits, Solver, engine  # noqa: E402
+from ermbit_instances.errors import ErmbitError  # noqa: E402
 from ermbit_instances.instance import Instance, parse_instance  # noqa: E402
 from ermbit_instances.jsonfile import dump_json, write_text  # noqa: E402
 from ermbit_instances.rational import write_rational  # noqa: E402
@@ -330,4 +331,7 @@ def _list(chosen: Sequence[Candidate], out: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ErmbitError as error:
+        sys.exit(f"measure_open.py: {error}")
