@@ -143,8 +143,7 @@ def test_real_weights_and_polynomials() -> None:
 def test_it_finds_and_never_refutes(seed: int) -> None:
     """Symmetric data, of which the best network need not be symmetric."""
     rng = random.Random(f"invariant {seed}")
-    labels = [rng.randint(-1, 2) for _ in range(5)]
-    # Labels depend on the sum alone; half of the samples of each sum are dropped together.
+    labels = [rng.randint(-1, 2) for _ in range(3)]  # of two bits, by their sum
     rows = [(list(x), labels[sum(x)]) for x in itertools.product((0, 1), repeat=2)]
     weights = {"domain": "finite", "values": [-1, 1]}
     doc = document(
@@ -160,7 +159,7 @@ def test_it_finds_and_never_refutes(seed: int) -> None:
 
 
 def test_a_lone_asymmetric_network_is_not_found() -> None:
-    """|x₀ − x₁| over two bits needs different weights; differences are tried for that reason."""
+    """|x₀ − x₁| over two bits needs weights 1 and −1, and here −1 is no member."""
     rows = [([a, b], a ^ b) for a in (0, 1) for b in (0, 1)]
     weights = {"domain": "finite", "values": [1]}
     doc = document(rows, 1, activation="abs", weights=weights)
