@@ -161,6 +161,11 @@ def search_options(
 
 def default_threads() -> int:
     """Processors that this process may use, but at least three: engines complement each other."""
+    return max(3, processors())
+
+
+def processors() -> int:
+    """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return max(3, len(os.sched_getaffinity(0)))
-    return max(3, os.cpu_count() or 1)
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

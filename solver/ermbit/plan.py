@@ -9,6 +9,7 @@ from itertools import zip_longest
 from ermbit.engines import registry
 from ermbit.engines.engine import Capability, Engine, Task
 from ermbit.magnitude import objection
+from ermbit.options import processors
 from ermbit_encodings.problem import Problem
 
 AUTO = "auto"
@@ -34,10 +35,10 @@ SMALL_COST = -1.0
 """Largest cost of such a run if memory is limited, and of enumeration that settles the choice."""
 
 HEAD_START = 1.5
-"""Seconds of an idle machine after which such a run is given up and all engines are raced."""
+"""Seconds after which such a run is given up, where every engine of the race has a processor."""
 
-HEAD_START_LOAD = 4.0
-"""By how much a head start is longer, at most, where other processes want the processors."""
+MOST_HEAD_STARTS = 4.0
+"""By how much a head start is longer, at most, where processors are scarce."""
 
 PROMPT_COST = 0.5
 """Largest cost of a complete engine that needs no help: it ends within some three seconds."""
@@ -125,6 +126,17 @@ def quick_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan | None:
     fit = [c for c in asked if c.engine is not None and c.capability.complete]
     cheap = [c for c in fit if c.capability.cost <= INLINE_COST]
     return Plan(tuple(asked), tuple(cheap)) if cheap else None
+
+
+def head_start(threads: int, load: float) -> float:
+    """Seconds for a cheap engine alone, before ``threads`` engines are raced.
+
+    In the race it begins anew with its share of the processors, so where these are few, or other
+    processes want them (``load``, see :class:`ermbit.processes.load.Load`), a run of two seconds
+    that is cut off may take ten.
+    """
+    crowd = load * max(1.0, threads / processors())
+    return HEAD_START * min(crowd, MOST_HEAD_STARTS)
 
 
 def _ordered(fit: Sequence[Candidate]) -> tuple[Candidate, ...]:

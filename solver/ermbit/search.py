@@ -16,11 +16,10 @@ from ermbit.engines.engine import Event, Outcome, Task
 from ermbit.engines.worker import EngineRun, Fault
 from ermbit.options import SearchOptions
 from ermbit.plan import (
-    HEAD_START,
-    HEAD_START_LOAD,
     SMALL_COST,
     Candidate,
     Plan,
+    head_start,
     make_plan,
     quick_plan,
 )
@@ -118,7 +117,7 @@ class Search(ABC):
             self.begin(problem)
             if self.settled:
                 return
-            self._stage(quick.entrants[:1], problem, inline=inline, head_start=True)
+            self._stage(quick.entrants[:1], problem, inline=inline, is_alone=True)
             if self.settled or self.interrupted:
                 return
             # Cut short it gets another chance, in the race.
@@ -141,7 +140,7 @@ class Search(ABC):
         problem: Problem,
         *,
         inline: bool = False,
-        head_start: bool = False,
+        is_alone: bool = False,
     ) -> None:
         jobs = [
             Job(c.name, _TARGET, EngineRun(c.engine, problem, self.task, self.options.seed))
@@ -151,10 +150,8 @@ class Search(ABC):
         timeout = self.options.timeout
         if timeout is not None:
             timeout = max(0.0, timeout - (time.monotonic() - self.start))
-        if head_start:
-            # A run of a fifth of a second takes two where it gets a tenth of a processor, and a
-            # race of many processes only longer.
-            start = HEAD_START * min(Load().factor(), HEAD_START_LOAD)
+        if is_alone:
+            start = head_start(self.options.threads, Load().factor())
             timeout = start if timeout is None else min(timeout, start)
         try:
             result: RaceResult

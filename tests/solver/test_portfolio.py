@@ -16,7 +16,7 @@ from ermbit.bounds import Bounds
 from ermbit.confirmation import Confirmation
 from ermbit.engines import registry
 from ermbit.engines.engine import Engine, Incumbent
-from ermbit.plan import make_plan, quick_plan
+from ermbit.plan import head_start, make_plan, quick_plan
 from ermbit.progress import Progress
 from ermbit.reproduction import Contradiction
 from ermbit_encodings.problem import Problem
@@ -434,7 +434,7 @@ def test_many_incumbents_are_verified_on_a_throttle(monkeypatch: pytest.MonkeyPa
 def test_a_head_start_is_enough_or_not(
     start: float, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ermbit.search.HEAD_START", start)
+    monkeypatch.setattr("ermbit.plan.HEAD_START", start)
     far = toy(target=4)
     assert quick_plan(Problem(far), "decide") is not None
     assert quick_plan(Problem(far), "decide", "cross-check") is None
@@ -443,3 +443,14 @@ def test_a_head_start_is_enough_or_not(
     assert ermbit.minimize(far, engine=engine, memory=4000).loss == 2
     assert ermbit.solve(far, engine=engine).status == "unsat"
     assert ermbit.solve(far.with_threshold(mpq(2)), engine=engine).status == "sat"
+
+
+def test_a_head_start_is_longer_where_processors_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ermbit.plan.processors", lambda: 4)
+    base = head_start(3, 1.0)
+    assert head_start(4, 1.0) == base
+    assert head_start(3, 2.0) == pytest.approx(2 * base)
+    monkeypatch.setattr("ermbit.plan.processors", lambda: 1)
+    assert head_start(1, 1.0) == base
+    assert head_start(3, 1.0) == pytest.approx(3 * base)
+    assert head_start(3, 20.0) == pytest.approx(4 * base)
