@@ -84,6 +84,14 @@ class Domain(ABC):
         """Least value ≥ bound, or ``None``."""
         return next((value for value in self.values() if value >= bound), None)
 
+    def nearest_to_zero(self) -> Rational:
+        """The value of least size, the positive one of two."""
+        below, above = self.below(mpq(0)), self.above(mpq(0))
+        if below is None or (above is not None and above <= -below):
+            assert above is not None
+            return above
+        return below
+
     def outside(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Where floats are not members, exactly: 1-D finite float64 → Booleans of that length."""
         import numpy as np

@@ -14,21 +14,10 @@ from ermbit.options import SearchOptions
 from ermbit.progress import Listener
 from ermbit.search import Search, Settled
 from ermbit_encodings.problem import Problem
-from ermbit_instances.domain import Domain
 from ermbit_instances.instance import Instance
-from ermbit_instances.rational import Rational
 
 START_LIMIT = 200_000
 """Largest number of edges times samples for which a starting certificate is evaluated."""
-
-
-def nearest_to_zero(domain: Domain) -> Rational:
-    """The member of a domain with the least absolute value, the positive one of two."""
-    below, above = domain.below(mpq(0)), domain.above(mpq(0))
-    if below is None or (above is not None and above <= -below):
-        assert above is not None
-        return above
-    return below
 
 
 class Minimization(Search):
@@ -57,7 +46,7 @@ class Minimization(Search):
         if self.plan.cross_check or not self.plan.entrants:
             return
         if network.edge_count * len(problem.samples.rows) <= START_LIMIT:
-            values = tuple(nearest_to_zero(p.domain) for p in network.parameters)
+            values = tuple(p.domain.nearest_to_zero() for p in network.parameters)
             self.bounds.accept("start", values)
 
     def shortcut(self) -> Answer | None:

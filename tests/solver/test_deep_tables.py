@@ -332,3 +332,35 @@ def test_what_is_refused_says_why() -> None:
         said = ENGINE.capability(problem_of(document), "minimize")
         assert not said.applicable and not said.complete and said.reason
         assert ENGINE.minimize(problem_of(document), Budget(), ignore).status == "unknown"
+
+
+LARGE = "1/100003"
+
+
+@pytest.mark.parametrize("case", ["factors", "slopes"])
+def test_large_factors_of_zeros_fit_the_arrays(case: str) -> None:
+    """A number of 17 bits that only ever meets zeros is multiplied into arrays all the same."""
+    shared = {"weights": [[{"param": "s"}]] * 2, "biases": [{"param": "z"}] * 2}
+    leaky = {"name": "leaky_relu", "slope": LARGE}
+    layers: list[dict[str, Any]] = [{"units": 2, "activation": "step", **shared}]
+    weights: dict[str, Any] = {"domain": "integer", "low": -1, "high": 1}
+    x, y = [[0], [LARGE]], [[0], [1]]
+    if case == "factors":
+        weights["parameters"] = {"z": {"domain": "finite", "values": [0]}}
+    else:
+        layers = [{"units": 1, "activation": leaky, "bias": False} for _ in range(2)]
+        layers.append({"units": 2, "activation": "step", "bias": False})
+        x, y = [[0]], [[0]]
+    layers.append({"units": 1, "activation": "identity"})
+    document = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": {"inputs": 1, "layers": layers},
+        "weights": weights,
+        "data": {"x": x, "y": y},
+        "loss": {"name": "absolute"},
+    }
+    problem = problem_of(document)
+    assert ENGINE.capability(problem, "minimize").complete
+    outcome = ENGINE.minimize(problem, Budget(), ignore)
+    assert (outcome.status, outcome.lower_bound) == ("optimal", reference.minimum(document)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import reference
 from engine_checks import decide, least, problem_of
 from ermbit.engines.engine import Budget
 from ermbit.engines.registry import engine
+from ermbit.engines.total_search import Ended
 from ermbit.engines.two_layers import kernel
 from ermbit.engines.two_layers.engine import TwoLayersEngine
 from ermbit.engines.two_layers.search import Search
@@ -220,8 +222,8 @@ def test_sums_are_sorted(sums: list[int]) -> None:
 
 
 @given(
-    st.integers(0, 10**6),
-    st.integers(1, 40),
+    st.integers(0, 10**6) | st.integers(0, 2**31),
+    st.integers(1, 40) | st.integers(1, 10**6),
     st.sampled_from((kernel.LINEAR, kernel.SQUARE)),
     st.booleans(),
 )
@@ -232,6 +234,21 @@ def test_windows_hold_all_that_is_good_enough(
     reach = int(kernel.window(np.int64(best), np.int64(count), cost, largest))
     size = best if largest else best // count
     if cost == kernel.SQUARE:
-        size = int(np.sqrt(size))
-        size -= size * size > (best if largest else best // count)
+        size = isqrt(size)
     assert size * count <= reach
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_a_limit_past_64_bits_leaves_something_to_be_found(loss: str, reduction: str) -> None:
+    doc = document(random.Random(f"limit {loss} {reduction}"), loss=loss, reduction=reduction)
+    prepared = TwoLayersEngine().prepare(problem_of(doc))
+    assert not isinstance(prepared, str)
+    for limit in (2**31, 4 * 10**18, 2**63 - 1, 2**63, 10**30):
+
+        def found(parameters: tuple[int, ...], total: int) -> int:
+            assert prepared.form.total(parameters) == total
+            raise Ended
+
+        with pytest.raises(Ended):
+            Search(prepared, Budget(), found, lambda bound: None).run(limit)

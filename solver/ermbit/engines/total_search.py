@@ -12,12 +12,10 @@ from functools import partial
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from ermbit.engines.engine import Budget, Engine, Expired, Incumbent, LowerBound, Outcome, Report
-from ermbit_encodings.integer_form import IntegerForm, integer_bounds, integer_domain
+from ermbit_encodings.integer_form import IntegerForm
 from ermbit_encodings.problem import Problem
 from ermbit_instances.errors import InternalError
-
-LISTED_LIMIT = 2**17
-"""Values of a domain that are gone through for the one nearest to zero."""
+from ermbit_instances.rational import floor
 
 Found: TypeAlias = Callable[[tuple[int, ...], int], int]
 """Takes integer parameters and their total, which is at most the limit; gives the next limit."""
@@ -82,8 +80,12 @@ class TotalSearchEngine(Engine, Generic[P]):
         prepared = self.prepare(problem)
         if isinstance(prepared, str):
             return Outcome("unknown", reason=prepared)
-        form, start = prepared.form, partial(self.search, prepared, budget)
-        return decide_total(form, form.budget(problem.threshold), start, self.exhausted)
+        form, limit = prepared.form, prepared.form.budget(problem.threshold)
+        easy = nearest_to_zero(form)
+        # So no search is given a limit above all totals, whose width it has proved.
+        if form.total(easy) <= limit:
+            return Outcome("sat", form.values(easy))
+        return decide_total(form, limit, partial(self.search, prepared, budget), self.exhausted)
 
     def minimize(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         prepared = self.prepare(problem)
@@ -160,14 +162,12 @@ def minimize_total(form: IntegerForm, start: Start, report: Report) -> Outcome:
 
 
 def nearest_to_zero(form: IntegerForm) -> tuple[int, ...]:
-    """The value nearest to zero of every domain; of a very long one the least."""
-    chosen = []
-    for p, parameter in enumerate(form.instance.network.parameters):
-        size = parameter.domain.size
-        listed = size is not None and size <= LISTED_LIMIT
-        least = integer_bounds(form, p)[0]
-        chosen.append(min(integer_domain(form, p), key=abs) if listed else least)
-    return tuple(chosen)
+    """The value nearest to zero of every domain."""
+    parameters = form.instance.network.parameters
+    return tuple(
+        floor(p.domain.nearest_to_zero() * grid)
+        for p, grid in zip(parameters, form.grids, strict=True)
+    )
 
 
 def _finished(search: TotalSearch, limit: int) -> bool:

@@ -245,7 +245,8 @@ def signal_sizes(
     for neuron in form.neurons:
         terms = []
         for t in entries(neuron):
-            weight = abs(t.factor) * (1 if t.parameter < 0 else weights[t.parameter])
+            # Factors and slopes are multiplied into arrays even where all they meet is 0.
+            weight = abs(t.factor) * (1 if t.parameter < 0 else max(1, weights[t.parameter]))
             worst = max(worst, weight)
             terms.append(weight * (1 if t.source < 0 else sizes[t.source]))
         z = sum(terms)
@@ -253,7 +254,7 @@ def signal_sizes(
         size = z
         if neuron.kind == "piecewise_linear":
             pieces = bounds.pieces[neuron.node]
-            size = max((abs(s) * z + abs(c) for _, s, c in pieces), default=0)
+            size = max((abs(s) * max(1, z) + abs(c) for _, s, c in pieces), default=0)
             worst = max([worst, *(abs(start) for start, _, _ in pieces if start is not None)])
         elif neuron.kind == "polynomial":
             size = sum(abs(c) * max(z, 1) ** k for k, c in enumerate(neuron.coefficients))

@@ -282,7 +282,7 @@ def best_pairs(
         signs: ±1 by sample.
         weights: ≥ 1 by sample, int32.
         cost, two_sided, largest: of the loss.
-        limit: int64.
+        limit: at most 2^31, so that no window overflows.
 
     Returns:
         (found, evaluated): found holds total, position of the tuple, assignment and outer value of

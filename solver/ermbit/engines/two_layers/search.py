@@ -98,7 +98,8 @@ class Search:
         self.check()
         p, form = self.prepared, self.prepared.form
         shape, loss = p.shape, p.loss
-        self.limit = limit
+        # No total is larger, and the loops count in 64 bits.
+        self.limit = min(limit, INT32)
         tables = [self._first(neuron) for neuron in shape.first]
         offsets = np.cumsum([0] + [len(vectors) for vectors, _ in tables])
         first = np.concatenate([vectors for vectors, _ in tables])
