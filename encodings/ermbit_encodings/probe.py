@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gmpy2 import mpq
@@ -20,6 +20,9 @@ from ermbit_instances.table import Table
 DATA_ROWS = 32
 """Samples that are encoded besides the generic one where that does not suffice."""
 
+MOST_ROWS = 512
+"""Distinct inputs of the data that are encoded at most, where all of them must be."""
+
 LONG = 4096
 """Bits of a neuron without parameters from which on a short number stands for its value."""
 
@@ -36,28 +39,35 @@ def linearity_obstacle(
     zeros can only be easier. Behind neurons without parameters inputs are not generic any more:
     there some of the data are encoded as well. What is long there (powers of powers) is not
     computed: a product with any other number than 0 is as linear as with the true one.
+
+    Where it is only linear since ranges of values decide pieces (a ReLU that is 0 whatever the
+    weights), that holds for these inputs alone: then the data decide, all of them.
     """
-    instance = problem.instance
-    width = instance.network.input_count
+    network = problem.instance.network
+    width, fixed = network.input_count, fixed_nodes(network)
     rows = [tuple(mpq(7 * i + 3, 11 * i + 5) for i in range(width))]
-    if len(fixed_nodes(instance.network)) > width:
+    if len(fixed) > width:
         rows += dict.fromkeys(row.x for row in problem.samples.rows[:DATA_ROWS])
-    x, y = Table(rows), Table([instance.data.y[0]] * len(rows))
-    probe = Problem(replace(instance, data=Dataset(x, y)))
     widest = max((_bits(v) for row in rows for v in row), default=1)
-    long, fixed = _long_neurons(instance.network, widest), fixed_nodes(instance.network)
+    long = _long_neurons(network, widest)
     known = {node: STAND_IN for node in long if node in fixed}
-    try:
-        encode_mixed(
-            probe,
-            products=products,
-            homogenise=homogenise,
-            known=known,
-            ranges=not long,
-        )
-    except NotLinearError as error:
-        return str(error)
-    return None
+
+    def obstacle(inputs: Sequence[tuple[Rational, ...]], *, ranges: bool) -> str | None:
+        x, y = Table(inputs), Table([problem.instance.data.y[0]] * len(inputs))
+        probe = Problem(replace(problem.instance, data=Dataset(x, y)))
+        try:
+            encode_mixed(
+                probe, products=products, homogenise=homogenise, known=known, ranges=ranges
+            )
+        except NotLinearError as error:
+            return str(error)
+        return None
+
+    anywhere = obstacle(rows, ranges=False)
+    if anywhere is None or long or obstacle(rows, ranges=True) is not None:
+        return anywhere
+    data = list(dict.fromkeys(row.x for row in problem.samples.rows))
+    return anywhere if len(data) > MOST_ROWS else obstacle(data, ranges=True)
 
 
 def _long_neurons(network: Network, widest: int) -> frozenset[int]:

@@ -82,6 +82,23 @@ def test_frozen_layers_are_probed_with_the_data() -> None:
     assert linearity_obstacle(subject, products=False) is not None
 
 
+@pytest.mark.parametrize(("x", "is_linear"), [([[1], [3]], True), ([[-1], [3]], False)])
+def test_ranges_decide_pieces_for_the_data_only(x: list[list[int]], is_linear: bool) -> None:
+    # relu(w·x) with w ≤ −1 is 0 at any positive number; what follows is a product at −1.
+    weights = {"domain": "integer", "low": 1, "high": 2} | {
+        "parameters": {"W1[0,0]": {"domain": "finite", "values": [-2, -1]}}
+    }
+    square = layer(1, "square") | {"bias": False}
+    layers = [layer(1) | {"bias": False}, square, layer(1, "identity")]
+    given = problem(layers, weights, x)
+    assert (linearity_obstacle(given, products=False) is None) == is_linear
+    if is_linear:
+        assert encode_mixed(given).program.is_linear
+    else:
+        with pytest.raises(NotLinearError):
+            encode_mixed(given)
+
+
 RATIONALS = {"domain": "rational", "bits": 3}
 
 

@@ -74,6 +74,11 @@ def test_planted_errors_in_many_dimensions() -> None:
     check("hitting_sets", doc, Fraction(7))
 
 
+def test_weights_past_the_range_of_floats() -> None:
+    given = classifier([[0], [1], [2]], [1, -1, 1], sample_weights=[1, "1e-320", 1])
+    check("hitting_sets", given, Fraction(1, 10**320))
+
+
 @pytest.mark.parametrize(
     "change, reason",
     [

@@ -21,7 +21,7 @@ from ermbit.processes.load import MOST, Load
 from ermbit.verifier import exact_loss
 from ermbit_encodings.mixed.program import MixedProgram
 from ermbit_encodings.problem import Problem
-from ermbit_instances.algebraic import algebraic
+from ermbit_instances.algebraic import AlgebraicLimitError, algebraic
 from ermbit_instances.instance import Instance
 
 RATIONAL: dict[str, Any] = {"domain": "rational", "bits": 3}
@@ -85,6 +85,18 @@ def test_patterns_share_a_turn() -> None:
     assert len(normalised.patterns) == 3
     verdict = normalised.go(problem, budget(), make)
     assert (verdict.status, normalised.patterns) == ("unsat", [])
+
+
+def test_a_model_that_is_too_heavy_ends_its_turn_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def heavy(*_: object) -> None:
+        raise AlgebraicLimitError("degree 1000")
+
+    monkeypatch.setattr("ermbit_encodings.mixed.MixedEncoding.decode", heavy)
+    problem = Problem(instance(hidden("square", 2), [[1], [2]], [[1], [2]]))
+    plain = ways(problem, scripts=False, training=False)[0]
+    assert isinstance(plain, Attempt)
+    verdict = plain.go(problem, budget(), make)
+    assert (verdict.status, verdict.reason) == ("unknown", "degree 1000")
 
 
 def test_load_is_a_factor_between_one_and_its_limit() -> None:

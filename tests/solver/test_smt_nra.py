@@ -407,3 +407,40 @@ def test_irrational_models_become_rational_where_there_is_room() -> None:
     near = rational_nearby(exact, outcome.values, mpq(1, 10))
     assert near is not None
     assert exact_loss(exact, near)[0] <= mpq(1, 10)
+
+
+def test_models_past_the_range_of_floats_stay_algebraic() -> None:
+    # u² = 2 at both samples; p·10^-400 is anything from 1 to 3, so p has 401 digits.
+    tiny = {"x0": {"param": "p", "scale": "1e-400"}}
+    document = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": {
+            "inputs": 1,
+            "neurons": [
+                {"id": "h", "inputs": {"x0": {"param": "u"}}, "activation": "square"},
+                {"id": "g", "inputs": tiny, "activation": "identity"},
+            ],
+            "outputs": ["h", "g"],
+        },
+        "weights": REAL,
+        "data": {"x": [[1], [1]], "y": [[2, 1], [2, 3]]},
+        "loss": SUM,
+        "threshold": 2,
+    }
+    given = parse_instance(document)
+    outcome = NraEngine().decide(Problem(given), budget(), ignore)
+    assert outcome.status == "sat" and outcome.values is not None
+    assert exact_loss(given, outcome.values)[0] <= 2
+
+
+def test_large_lists_beside_real_parameters_are_only_enclosed() -> None:
+    def given(weights: Any) -> Problem:
+        return Problem(instance([{"units": 1, "activation": "identity"}], [[1]], [[1]],
+                                weights=weights))  # fmt: skip
+
+    rational = {"domain": "rational", "bits": 8}
+    mixed = given(REAL | {"biases": rational})
+    assert not SmtEngine().capability(mixed, "minimize").complete
+    assert SmtEngine().capability(mixed, "decide").complete
+    assert SmtEngine().capability(given(rational), "minimize").complete

@@ -45,6 +45,9 @@ DISAGREEMENT = "a solution of the linear forms does not classify what it should"
 SHARES = 2**20
 """Parts into which one unit of weight is divided for lower bounds by linear programs."""
 
+LARGEST = 2**1000
+"""Weights are no larger than this in float programs."""
+
 Theta = tuple[Rational, ...]
 
 
@@ -252,7 +255,8 @@ class HittingSearch:
             rows=np.concatenate([bad.samples for bad in sets]).astype(np.int32),
             values=np.ones(sum(sizes)),
         )
-        limits = np.array([float(w) for w in self.weights])
+        # A weight past the range of floats only makes the proposal worse.
+        limits = np.array([float(min(w, LARGEST)) for w in self.weights])
         proposal = FloatProgram(
             goal=-np.ones(len(sets)),
             matrix=entries,

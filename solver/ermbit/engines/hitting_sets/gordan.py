@@ -191,7 +191,7 @@ class System:
         if status == z3.unsat:
             return [names[str(name)] for name in solver.unsat_core()]
         if status != z3.sat:
-            raise InternalError(f"z3 does not decide linear forms: {solver.reason_unknown()}")
+            raise MemoryError(f"z3 does not decide linear forms: {solver.reason_unknown()}")
         model = solver.model()
         theta = []
         for u in unknowns:

@@ -33,6 +33,7 @@ from ermbit.verifier.verify import exact_loss
 from ermbit_encodings.mixed import MixedEncoding, encode_mixed, sign_patterns
 from ermbit_encodings.problem import Problem
 from ermbit_encodings.relaxation import real_relaxation
+from ermbit_instances.algebraic import AlgebraicLimitError
 from ermbit_instances.certificate import Value
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
@@ -241,7 +242,10 @@ def _pattern(
         if status != "sat":
             return Verdict(status, reason="" if status == "unsat" else solver.reason)
         truths, reals = solver.model()
-        values = encoding.decode(truths, reals)
+        try:
+            values = encoding.decode(truths, reals)
+        except AlgebraicLimitError as error:  # ends this turn only
+            return Verdict("unknown", reason=str(error))
         missed = _missed(problem, values, way.rows, threshold)
         if missed:
             way.rows = tuple(sorted({*way.rows, *missed}))
@@ -254,7 +258,7 @@ def _verified(
 ) -> Verdict:
     try:
         found = candidate(encoding, truths, reals, problem)
-    except OverflowError as error:
+    except AlgebraicLimitError as error:
         return Verdict("unknown", reason=str(error))
     if not isinstance(found, Candidate) or found.loss > problem.threshold:
         raise InternalError(f"a model that meets {problem.threshold} decodes to another loss")

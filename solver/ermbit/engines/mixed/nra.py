@@ -66,7 +66,7 @@ class NraEngine(Engine):
             values = rational_certificate(problem, found.values)
             return Outcome("sat", values or found.values)
         if verdict.status == "unsat":
-            kind = "real solution" if relaxed is problem else "solution in the domains"
+            kind = "solution" if relaxed is problem else "solution in the domains"
             return Outcome("unsat", reason=f"the polynomial constraints have no {kind}")
         return Outcome("unknown", reason=verdict.reason)
 

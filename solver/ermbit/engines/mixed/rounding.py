@@ -47,9 +47,10 @@ def _descended(problem: Problem, values: tuple[Value, ...]) -> tuple[Rational, .
 
     if trainable(problem) is not None:
         return None
-    start = np.array([_float(v) for v in values])
-    if not (np.abs(start) < LARGEST).all():
+    middles = [v if isinstance(v, mpq) else sum(v.bounds(64), mpq(0)) / 2 for v in values]
+    if any(abs(v) >= LARGEST for v in middles):  # before float() refuses what is past its range
         return None
+    start = np.array([float(v) for v in middles])
     network = problem.instance.network
     x = np.array([[float(v) for v in row.x] for row in problem.samples.rows])
     floats = float_network(network, x)
@@ -60,16 +61,14 @@ def _descended(problem: Problem, values: tuple[Value, ...]) -> tuple[Rational, .
         pool.put(np.array([0]), start[None, :])
         for step in range(1, LOOKS[-1] + 1):
             pool.step()
+            if not np.isfinite(pool.theta[0]).all():
+                return None
             if step in LOOKS:
                 point = tuple(mpq(float(v)) for v in pool.theta[0])
                 found = rational_nearby(problem.instance, point, problem.threshold, rounded=True)
                 if found is not None:
                     return found
     return None
-
-
-def _float(value: Value) -> float:
-    return float(value) if isinstance(value, mpq) else float(sum(value.bounds(64), mpq(0)) / 2)
 
 
 def rational_nearby(

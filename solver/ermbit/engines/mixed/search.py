@@ -18,6 +18,7 @@ from ermbit_encodings.mixed import MixedEncoding
 from ermbit_encodings.mixed.parameters import expression
 from ermbit_encodings.mixed.program import Polynomial, Relation, constant, evaluate
 from ermbit_encodings.problem import Problem
+from ermbit_instances.algebraic import AlgebraicLimitError
 from ermbit_instances.certificate import Value
 from ermbit_instances.domain import Domain
 from ermbit_instances.errors import InternalError
@@ -155,7 +156,7 @@ def search(
         truths, reals = solver.model()
         try:
             found = candidate(encoding, truths, reals, original)
-        except OverflowError as error:
+        except AlgebraicLimitError as error:
             return "unknown", None, str(error)
         if isinstance(found, Candidate):
             if limit is None or (found.loss < limit if strict else found.loss <= limit):

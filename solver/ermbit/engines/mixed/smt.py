@@ -54,8 +54,10 @@ class SmtEngine(Engine):
             return Capability(
                 True, False, "squares by tangents: ends unless the loss must be met exactly", cost
             )
-        if task == "minimize" and problem.integer is None and _squared(problem):
-            return Capability(True, False, "squared loss over the reals", cost)
+        if task == "minimize" and relaxed is not problem and problem.assignments is None:
+            return Capability(
+                True, False, "encloses the minimum: large domains beside infinite ones", cost
+            )
         return Capability(True, True, "linear in unknowns and Booleans", cost)
 
     def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
@@ -87,10 +89,6 @@ class SmtEngine(Engine):
 def _is_plain(relaxed: Problem) -> bool:
     """A relaxation that is linear without homogenising: its solutions can be refined."""
     return linearity_obstacle(relaxed, products=False, homogenise=False) is None
-
-
-def _squared(problem: Problem) -> bool:
-    return problem.instance.loss.name == "squared"
 
 
 def _decided(
