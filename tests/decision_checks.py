@@ -12,14 +12,14 @@ import reference
 from ermbit.verifier.bulk.filtered import FilteredLoss, filtered_loss
 from ermbit_instances.certificate import parse_certificate
 from ermbit_instances.instance import parse_instance
-from piecewise_linear_cases import (
-    Block,
-    Floats,
-    instance_of,
-    naive_loss,
-    naive_outputs,
-    naive_total,
-    numbers,
+from piecewise_linear_cases import Block, Floats, instance_of, naive_risk, numbers
+
+LOSSES: tuple[dict[str, Any], ...] = (
+    {"name": "absolute"},
+    {"name": "squared"},
+    {"name": "hinge"},
+    {"name": "zero_one"},
+    {"name": "zero_one", "margin": "1/3"},
 )
 
 
@@ -54,11 +54,7 @@ def check_decisions(
     weights: Sequence[Any] | None,
 ) -> FilteredLoss:
     """Ask for thresholds at the loss, a hair off it, and far off; then for the loss itself."""
-    targets = [[mpq(v) for v in row] for row in y.tolist()]
-    singles = [
-        naive_loss(loss, f, t) for f, t in zip(naive_outputs(blocks, x), targets, strict=True)
-    ]
-    truth = naive_total(loss, singles, weights)
+    truth = naive_risk(loss, blocks, x, y, weights)
     for nudge in (0, mpq(1, 10**40), -mpq(1, 10**40), truth / 3 + 1, -truth / 3):
         threshold = truth + nudge
         instance, values = instance_of(blocks, x, y, loss, weights=weights, threshold=threshold)
@@ -71,8 +67,39 @@ def check_decisions(
     return found
 
 
-def check_exact_loss(document: dict[str, Any], theta: dict[str, Any]) -> FilteredLoss:
-    """The exact loss of a document at θ is that of the reference, all samples evaluated exactly."""
+def check_that_bounds_matter(blocks: Sequence[Block], x: Floats) -> None:
+    """Labels 1 of which a pass without error bounds gets some wrong."""
+    loss, y = {"name": "zero_one", "reduction": "sum"}, np.ones((len(x), 1))
+    instance, values = instance_of(blocks, x, y, loss, threshold=mpq(0))
+    truth = naive_risk(loss, blocks, x, y)
+    assert filtered_loss(instance, values, exact=True).loss == truth
+    assert filtered_loss(instance, values, exact=True, safety=0.0).loss != truth
+
+
+def check_what_no_float_holds(
+    hidden: Any, output: Any, x: list[list[Any]], y: list[list[Any]]
+) -> None:
+    """Fractions and numbers out of range, at two inputs, three hidden units and one output.
+
+    The loss is that of the reference, all samples evaluated exactly.
+    """
+    document = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": {
+            "inputs": 2,
+            "layers": [{"units": 3, "activation": hidden}, {"units": 1, "activation": output}],
+        },
+        "weights": {"domain": "real"},
+        "data": {"x": x, "y": y},
+        "loss": {"name": "absolute", "reduction": "sum"},
+    }
+    theta: dict[str, Any] = {
+        "W1": [["1/3", "2/7"], [10**320, -1], ["1e-400", 3]],
+        "b1": ["1/10", 0, "-1/9"],
+        "W2": [["1/3", f"1/{10**320}", 1]],
+        "b2": ["-1/11"],
+    }
     instance = parse_instance(document)
     values = parse_certificate(theta, instance).values
     named = {
@@ -82,4 +109,3 @@ def check_exact_loss(document: dict[str, Any], theta: dict[str, Any]) -> Filtere
     found = filtered_loss(instance, values, exact=True)
     assert found.loss == reference.loss(document, named)
     assert found.exact_samples == len(instance.data)
-    return found

@@ -7,8 +7,9 @@ and the loss of `reference`, and shown to the verifier in the form in which a fi
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ from reference import Document
 PATIENCE = 300.0
 """Seconds that a call may take before it counts as one that does not end."""
 
+HAIR = Fraction(1, 10**9)
+"""From a loss to a threshold that is just off it."""
 
 FINITE_ENGINES = tuple(
     name
@@ -153,6 +156,12 @@ def capability(name: str, problem: Problem, task: Task) -> bool:
     return said.complete
 
 
+def accepted(name: str, drawn: Iterable[Document], count: int) -> list[Document]:
+    """The first so many of the documents that the engine says it decides completely."""
+    fitting = (doc for doc in drawn if capability(name, problem_of(doc), "decide"))
+    return list(islice(fitting, count))
+
+
 def problem_of(document: Document) -> Problem:
     return Problem(parse_instance(document))
 
@@ -240,3 +249,10 @@ def least(name: str, document: Document) -> tuple[str, Fraction]:
     assert outcome.status in ("optimal", "infimum"), (name, outcome.status, outcome.reason)
     assert outcome.lower_bound is not None
     return outcome.status, fraction(outcome.lower_bound)
+
+
+def check_minimum(name: str, document: Document, minimum: Fraction) -> None:
+    """The engine finds the minimum, attains it, and refutes what is just below."""
+    assert least(name, document) == ("optimal", minimum), document
+    assert decide(name, document, minimum).status == "sat", document
+    assert decide(name, document, minimum - HAIR).status == "unsat", document

@@ -145,6 +145,19 @@ def naive_total(loss: dict[str, Any], losses: Sequence[Any], weights: Sequence[A
     return total / sum(w) if loss["reduction"] == "mean" else total
 
 
+def naive_risk(
+    loss: dict[str, Any],
+    blocks: Sequence[Block],
+    x: Floats,
+    y: Floats,
+    weights: Sequence[Any] | None = None,
+) -> Any:
+    """L of a network on all samples."""
+    outputs, targets = naive_outputs(blocks, x), [[mpq(v) for v in row] for row in y.tolist()]
+    losses = [naive_loss(loss, f, t) for f, t in zip(outputs, targets, strict=True)]
+    return naive_total(loss, losses, weights)
+
+
 def instance_of(
     blocks: Sequence[Block],
     x: Floats,

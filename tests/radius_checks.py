@@ -12,7 +12,7 @@ from gmpy2 import mpq
 
 import reference
 from ermbit.verifier.bulk.filter import forward
-from ermbit.verifier.bulk.float_network import float_network
+from ermbit.verifier.bulk.float_network import FloatNetwork, float_network
 from ermbit.verifier.bulk.float_table import table_chunk
 from ermbit_instances.certificate import parse_certificate
 from ermbit_instances.instance import parse_instance
@@ -29,6 +29,27 @@ class Count(NamedTuple):
 
     def __add__(self, other: Any) -> Count:
         return Count(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def single_unit(
+    activation: Any, sources: Sequence[str] = ("input",), weights: Sequence[int] = (1,)
+) -> FloatNetwork:
+    """The float network of one unit with frozen weights and one input, by default t ↦ φ(t)."""
+    layer = {
+        "units": 1,
+        "activation": activation,
+        "from": list(sources),
+        "weights": [list(weights)],
+        "bias": False,
+    }
+    document = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": {"inputs": 1, "layers": [layer]},
+        "data": {"x": [[0]], "y": [[0]]},
+        "loss": {"name": "absolute"},
+    }
+    return float_network(parse_instance(document).network, (), polynomials=True)
 
 
 def check_radii(x: Any, blocks: list[Block], safety: float) -> Count:

@@ -277,6 +277,20 @@ def random_instance(rng: random.Random, *, max_assignments: int = 4000, **knobs:
     return document
 
 
+def by_turns(rng: random.Random, number: int, **knobs: Any) -> Document:
+    """A random instance whose activation, loss, reduction and domain take turns with a number.
+
+    Those that are given as knobs do not.
+    """
+    turn = {
+        "activation": ACTIVATIONS[number % len(ACTIVATIONS)],
+        "loss": LOSSES[number % len(LOSSES)],
+        "reduction": REDUCTIONS[number % len(REDUCTIONS)],
+        "domain": DOMAINS[number % 4] if number % 9 else "float",
+    }
+    return random_instance(rng, **(turn | knobs))
+
+
 def _loss(draw: _Draw) -> dict[str, Any]:
     knobs = draw.knobs
     loss: dict[str, Any] = {"name": knobs.loss or draw.rng.choice(LOSSES)}

@@ -15,6 +15,7 @@ import random_instances
 import real_instances
 import reference
 from engine_checks import (
+    HAIR,
     capability,
     check_certificate,
     complete_engines,
@@ -32,7 +33,6 @@ from real_instances import HIDDEN, REAL, plain_answer, random_real_instance, sub
 from reference import Document
 from rewriters import with_threshold
 
-HAIR = Fraction(1, 10**9)
 BLOCKS = 11  # no divisor in common with the number of activations
 INSTANCES = range(96)
 

@@ -12,7 +12,7 @@ import pytest
 
 import random_instances
 import reference
-from engine_checks import capability, decide, problem_of
+from engine_checks import accepted, decide, problem_of
 from ermbit.engines.deep_fits import conflicts as deep_conflicts
 from ermbit.engines.deep_fits import joins as deep_joins
 from ermbit.engines.deep_fits import search as deep_search
@@ -63,26 +63,20 @@ def cut_up(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 def random_documents(block: int) -> list[Document]:
     """Documents that the engine accepts, of all activations and domains."""
     rng = random.Random(f"deep fits {block}")
-    found: list[Document] = []
-    number = block
-    while len(found) < 14:
-        number += 1
-        activations = random_instances.ACTIVATIONS
-        document = random_instances.random_instance(
+    drawn = (
+        random_instances.by_turns(
             rng,
+            number,
             max_assignments=rng.choice([30, 150, 500]),
-            activation=activations[number % len(activations)],
             loss=rng.choice(["absolute", "squared"]),
-            reduction=random_instances.REDUCTIONS[number % 3],
-            domain=random_instances.DOMAINS[number % 4] if number % 9 else "float",
             outputs=rng.choice([1, 1, 2, 3]),
             hidden_layers=rng.choice([2, 2, 2, 3]),
             samples=rng.choice([1, 2, 3, 4, 6, 9]),
             threshold=0,
         )
-        if capability("deep_fits", problem_of(document), "decide"):
-            found.append(document)
-    return found
+        for number in itertools.count(block + 1)
+    )
+    return accepted("deep_fits", drawn, 14)
 
 
 @pytest.mark.parametrize("block", range(6))

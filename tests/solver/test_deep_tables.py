@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ import pytest
 
 import random_instances
 import reference
-from engine_checks import capability, decide, least, minimize, problem_of
+from dense_networks import random_dense
+from engine_checks import accepted, check_minimum, fraction, least, minimize, problem_of
 from ermbit.engines.deep_tables import engine as deep_tables
 from ermbit.engines.deep_tables import incumbents as deep_incumbents
 from ermbit.engines.deep_tables import variables as deep_variables
@@ -27,7 +27,6 @@ from ermbit.engines.integer_activation import piecewise
 from ermbit.engines.tables import search as table_search
 
 ENGINE = DeepTablesEngine()
-HAIR_BELOW = Fraction(1, 10**9)
 OWNERS = {
     "FIRST_ROWS": deep_tables,
     "PAIRED": deep_incumbents,
@@ -51,43 +50,27 @@ def cut_up(monkeypatch: pytest.MonkeyPatch, cut: tuple[int, ...]) -> None:
         monkeypatch.setattr(owner, name, value)
 
 
-def check(document: reference.Document) -> None:
-    """The reference's minimum, `sat` at it and `unsat` just below it."""
-    attainable = reference.achievable(document)
-    minimum = attainable[0]
-    assert least("deep_tables", document) == ("optimal", minimum)
-    assert decide("deep_tables", document, minimum).status == "sat"
-    assert decide("deep_tables", document, minimum - HAIR_BELOW).status == "unsat"
-
-
 def random_documents(block: int) -> list[reference.Document]:
     """Documents that the engine accepts, of all activations, domains and losses."""
     rng = random.Random(f"deep tables {block}")
-    found: list[reference.Document] = []
-    number = block
-    while len(found) < 16:
-        number += 1
-        activations, losses = random_instances.ACTIVATIONS, random_instances.LOSSES
-        document = random_instances.random_instance(
+    drawn = (
+        random_instances.by_turns(
             rng,
+            number,
             max_assignments=rng.choice([30, 150, 400]),
-            activation=activations[number % len(activations)],
-            loss=losses[number % len(losses)],
-            reduction=random_instances.REDUCTIONS[number % 3],
-            domain=random_instances.DOMAINS[number % 4] if number % 9 else "float",
             outputs=rng.choice([1, 1, 2, 3]),
             hidden_layers=rng.choice([1, 2, 2, 3, 0]),
         )
-        if capability("deep_tables", problem_of(document), "decide"):
-            found.append(document)
-    return found
+        for number in itertools.count(block + 1)
+    )
+    return accepted("deep_tables", drawn, 16)
 
 
 @pytest.mark.parametrize("block", range(6))
 def test_agrees_with_naive_enumeration(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for i, document in enumerate(random_documents(block)):
         cut_up(monkeypatch, CUTS[i % len(CUTS)])
-        check(document)
+        check_minimum("deep_tables", document, reference.minimum(document)[0])
 
 
 def test_the_random_documents_cover_the_format() -> None:
@@ -101,43 +84,6 @@ def test_the_random_documents_cover_the_format() -> None:
         "biases override", "no bias",
     )  # fmt: skip
     assert wanted <= seen
-
-
-def deep(
-    rng: random.Random,
-    inputs: int,
-    hidden: tuple[int, ...],
-    activation: Any,
-    weights: dict[str, Any],
-    *,
-    samples: int,
-    loss: str = "absolute",
-    reduction: str = "sum",
-    weighted: bool = False,
-    outputs: int = 1,
-    top: str = "identity",
-) -> reference.Document:
-    rows = [[rng.randint(-3, 3) for _ in range(inputs)] for _ in range(samples)]
-
-    def label() -> list[int]:
-        if loss in ("absolute", "squared"):
-            return [rng.randint(-4, 4) for _ in range(outputs)]
-        return [rng.choice((-1, 1))] if outputs == 1 else [rng.randrange(outputs)]
-
-    data: dict[str, Any] = {"x": rows, "y": [label() for _ in rows]}
-    if weighted:
-        data["sample_weights"] = [rng.choice([1, 2, "1/3", 5]) for _ in rows]
-    layers = [{"units": units, "activation": activation} for units in hidden]
-    layers.append({"units": outputs, "activation": top})
-    return {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": inputs, "layers": layers},
-        "weights": weights,
-        "data": data,
-        "loss": {"name": loss, "reduction": reduction},
-        "threshold": 0,
-    }
 
 
 TERNARY = {"domain": "integer", "low": -1, "high": 1}
@@ -166,7 +112,7 @@ def test_agrees_with_the_exhaustive_engine(
     ]
     activations[3] = {"name": "clip", "low": -1, "high": 2} if loss == "hinge" else "square"
     for i, activation in enumerate(activations):
-        document = deep(
+        document = random_dense(
             rng,
             1,
             ((2, 1), (2, 2), (2, 2), (1, 2), (1, 2), (1, 1, 2), (2, 2))[i],
@@ -181,13 +127,12 @@ def test_agrees_with_the_exhaustive_engine(
         )
         expected = ExhaustiveEngine().minimize(problem_of(document), Budget(), ignore)
         assert expected.status == "optimal" and expected.lower_bound is not None
-        limit = Fraction(int(expected.lower_bound.numerator), int(expected.lower_bound.denominator))
+        minimum = fraction(expected.lower_bound)
         cut_up(monkeypatch, CUTS[i % len(CUTS)])
-        found = minimize("deep_tables", document)
-        assert (found.status, found.lower_bound) == ("optimal", expected.lower_bound)
         if i % 3 == 0:
-            assert decide("deep_tables", document, limit).status == "sat"
-            assert decide("deep_tables", document, limit - HAIR_BELOW).status == "unsat"
+            check_minimum("deep_tables", document, minimum)
+        else:
+            assert least("deep_tables", document) == ("optimal", minimum)
 
 
 def chosen(document: reference.Document) -> tuple[Variable, ...]:
@@ -206,7 +151,7 @@ def chosen(document: reference.Document) -> tuple[Variable, ...]:
 
 def test_the_variables_of_a_dense_network() -> None:
     weights = {"domain": "integer", "low": -3, "high": 3}
-    document = deep(random.Random(1), 2, (2, 2), "relu", weights, samples=8)
+    document = random_dense(random.Random(1), 2, (2, 2), "relu", weights, samples=8)
     found = chosen(document)
     assert [v.group.table for v in found] == [True, True, False, False, False]
     assert [v.group.raw for v in found] == [343, 343, 2401, 2401, 7]
@@ -221,7 +166,7 @@ def test_the_variables_of_a_dense_network() -> None:
 
 
 def test_shared_parameters_and_masks_are_no_symmetry() -> None:
-    document = deep(random.Random(2), 1, (2, 2), "relu", TERNARY, samples=4)
+    document = random_dense(random.Random(2), 1, (2, 2), "relu", TERNARY, samples=4)
     document["network"] = {
         "inputs": 1,
         "neurons": [
@@ -278,7 +223,7 @@ def test_intervals_of_polynomials(coefficients: tuple[int, ...]) -> None:
 def test_bounds_of_random_tuples_hold_for_all_choices_below(loss: str, activation: str) -> None:
     rng = random.Random(f"{loss} {activation}")
     weights = {"domain": "integer", "low": -2, "high": 2}
-    document = deep(rng, 1, (2, 2), activation, weights, samples=4, loss=loss)
+    document = random_dense(rng, 1, (2, 2), activation, weights, samples=4, loss=loss)
     prepared = ENGINE.prepare(problem_of(document))
     assert not isinstance(prepared, str)
     found = chosen(document)
@@ -315,7 +260,7 @@ def parameters(form: Any, found: tuple[Variable, ...], rows: list[int]) -> list[
 
 def test_a_deadline_ends_the_search() -> None:
     weights = {"domain": "integer", "low": -9, "high": 9}
-    document = deep(random.Random(3), 2, (2, 2), "relu", weights, samples=20)
+    document = random_dense(random.Random(3), 2, (2, 2), "relu", weights, samples=20)
     start = time.monotonic()
     outcome = ENGINE.minimize(problem_of(document), Budget(start + 0.5), ignore)
     assert outcome.status == "feasible" and "time" in outcome.reason
@@ -323,8 +268,8 @@ def test_a_deadline_ends_the_search() -> None:
 
 
 def test_what_is_refused_says_why() -> None:
-    real = deep(random.Random(3), 1, (2, 2), "relu", {"domain": "real"}, samples=2)
-    wide = deep(
+    real = random_dense(random.Random(3), 1, (2, 2), "relu", {"domain": "real"}, samples=2)
+    wide = random_dense(
         random.Random(3), 1, (2, 2), "relu", {"domain": "integer", "low": 0, "high": 10**9},
         samples=2,
     )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 
 import random_instances
 import reference
-from engine_checks import capability, decide, least, problem_of
+from engine_checks import capability, check_minimum, decide, problem_of
 from ermbit.engines.enclosures import search as tree
 from ermbit.engines.enclosures import states
 from ermbit.engines.enclosures.activation import activated
@@ -20,7 +20,6 @@ from ermbit_encodings.integer_form import IntegerNeuron
 from random_instances import random_instance
 from reference import Document
 
-HAIR = Fraction(1, 10**9)
 ROUGH: list[dict[str, Any]] = [
     {"PRECISION": 2, "FRONTIER_BITS": 0, "SINGLES": 1, "PARTS": 2, "STORED_BITS": 0},
     {"PRECISION": 4, "FRONTIER_BITS": 0, "SINGLES": 2, "PARTS": 3, "STORED_BITS": 6},
@@ -39,10 +38,7 @@ def colliding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def check(document: Document) -> None:
-    minimum = reference.minimum(document)[0]
-    assert least("enclosures", document) == ("optimal", minimum), document
-    assert decide("enclosures", document, minimum).status == "sat", document
-    assert decide("enclosures", document, minimum - HAIR).status == "unsat", document
+    check_minimum("enclosures", document, reference.minimum(document)[0])
 
 
 @pytest.mark.parametrize("block", range(4))

@@ -24,6 +24,7 @@ from ermbit.verifier.long_numbers.denominators import coprime_base
 from ermbit.verifier.long_numbers.escalation import Limits, escalate, random_prime
 from ermbit.verifier.long_numbers.residues import ReplayArithmetic, Ring
 from ermbit_instances.instance import Instance, parse_instance
+from twin_towers import twin_towers
 
 HERE = Place("loss", -1)
 # The package has a function of the same name.
@@ -201,24 +202,13 @@ def test_verdicts_without_exact_numbers_agree_with_the_reference(
 
 def twins(depth: int, last: int, loss: str = "absolute", threshold: Any = 0) -> Instance:
     """|3^(2^depth) − 3^(2^depth) − last| without parameters."""
-    neurons: list[dict[str, Any]] = []
-    for side in "ab":
-        before = "x0"
-        for level in range(depth):
-            neurons.append({"id": f"{side}{level}", "inputs": {before: 1}, "activation": "square"})
-            before = f"{side}{level}"
-    neurons.append(
-        {
-            "id": "f",
-            "inputs": {f"a{depth - 1}": 1, f"b{depth - 1}": -1},
-            "activation": "identity",
-        }
-    )
+    difference = {f"a{depth - 1}": 1, f"b{depth - 1}": -1}
+    output = {"id": "f", "inputs": difference, "activation": "identity"}
     return parse_instance(
         {
             "format": "ermbit-instance",
             "version": 1,
-            "network": {"inputs": 1, "neurons": neurons, "outputs": ["f"]},
+            "network": twin_towers(depth, [output]),
             "data": {"x": [[3]], "y": [[last]]},
             "loss": {"name": loss, "reduction": "sum"},
             "threshold": threshold,

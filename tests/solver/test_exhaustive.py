@@ -16,6 +16,7 @@ from gmpy2 import mpq
 
 import random_instances
 import reference
+from engine_checks import fraction, problem_of
 from ermbit.engines import enumerable
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, Outcome, ignore
 from ermbit.engines.exhaustive import search as enumeration_search
@@ -26,7 +27,6 @@ from ermbit.engines.exhaustive.vector_evaluation import VectorEvaluator
 from ermbit_encodings.finite_form import finite_problem
 from ermbit_encodings.problem import Problem
 from ermbit_instances.errors import InternalError
-from ermbit_instances.instance import parse_instance
 
 ENGINE = ExhaustiveEngine()
 SETTINGS = ("SINGLE_FROM", "MERGE_FROM", "LAST_STATES", "LEAST_ELEMENTS", "TOTAL_ELEMENTS")
@@ -40,10 +40,6 @@ CUTS = [
 ]
 
 
-def problem_of(document: reference.Document) -> Problem:
-    return Problem(parse_instance(document))
-
-
 def named(problem: Problem, outcome: Outcome) -> dict[str, Fraction]:
     """θ by name; each value is checked to lie in its own domain."""
     assert outcome.values is not None
@@ -51,7 +47,7 @@ def named(problem: Problem, outcome: Outcome) -> dict[str, Fraction]:
     for parameter, value in zip(parameters, outcome.values, strict=True):
         assert value in parameter.domain
     return {
-        p.name: Fraction(int(v.numerator), int(v.denominator))
+        p.name: fraction(v)
         for p, v in zip(parameters, outcome.values, strict=True)
     }
 

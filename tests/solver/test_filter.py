@@ -11,7 +11,8 @@ from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decision_checks import check_decisions, labels_for, sample_weights
+import decision_checks
+from decision_checks import check_decisions, check_that_bounds_matter, labels_for, sample_weights
 from ermbit.verifier.bulk import filtered
 from ermbit.verifier.bulk.exact_sums import exact_sum, weighted_sum
 from ermbit.verifier.bulk.filter import forward
@@ -35,22 +36,14 @@ from piecewise_linear_cases import (
     Block,
     instance_of,
     naive_loss,
-    naive_outputs,
-    naive_total,
+    naive_risk,
     network_case,
     numbers,
 )
-from radius_checks import Count, check_networks, check_radii, check_skips
+from radius_checks import Count, check_networks, check_radii, check_skips, single_unit
 
 REDUCTIONS = ("mean", "sum", "max")
-LOSSES: tuple[dict[str, Any], ...] = (
-    {"name": "absolute"},
-    {"name": "squared"},
-    {"name": "hinge"},
-    {"name": "zero_one"},
-    {"name": "zero_one", "margin": "1/3"},
-    {"name": "zero_one", "margin": "1/2"},
-)
+LOSSES = (*decision_checks.LOSSES, {"name": "zero_one", "margin": "1/2"})
 
 
 def check_all(safety: float, rows: int) -> Count:
@@ -100,19 +93,6 @@ def test_a_grid_that_only_the_first_rows_lie_on() -> None:
     assert table_chunk(Table(array=x[:30]), 0, 30, budget=2.0**50).exponent == 0
 
 
-def single_unit(activation: Any, sources: list[str], weights: list[int]) -> Any:
-    """The float network of one unit with frozen weights and one input."""
-    layer = {"units": 1, "activation": activation, "weights": [weights], "bias": False}
-    document = {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": 1, "layers": [layer | {"from": sources}]},
-        "data": {"x": [[0]], "y": [[0]]},
-        "loss": {"name": "absolute"},
-    }
-    return float_network(parse_instance(document).network, ())
-
-
 def test_an_input_read_several_times_counts_each_time() -> None:
     network = single_unit("identity", ["input"] * 4, [1, 1, 1, 1])
     outputs = forward(network, Signals(np.zeros((1, 1)), np.ones(1)))
@@ -122,7 +102,7 @@ def test_an_input_read_several_times_counts_each_time() -> None:
 
 def test_a_float_just_below_a_breakpoint_is_below_it() -> None:
     third = {"name": "piecewise_linear", "breakpoints": ["1/3"], "slopes": [0, 0]}
-    network = single_unit(third | {"intercepts": [0, 1]}, ["input"], [1])
+    network = single_unit(third | {"intercepts": [0, 1]})
     x = np.array([[1 / 3], [np.nextafter(1 / 3, 1.0)]])
     assert mpq(1 / 3) < mpq(1, 3)
     outputs = forward(network, Signals(x, np.zeros(2), quantum_exponent(x), 0.34))
@@ -181,7 +161,7 @@ def test_integers_past_2_to_53_have_a_radius() -> None:
 
 def test_rounded_intercepts_count() -> None:
     line = {"name": "piecewise_linear", "breakpoints": [], "slopes": [1], "intercepts": ["1/3"]}
-    outputs = forward(single_unit(line, ["input"], [1]), Signals(np.zeros((1, 1)), np.zeros(1)))
+    outputs = forward(single_unit(line), Signals(np.zeros((1, 1)), np.zeros(1)))
     error = abs(mpq(float(outputs.values[0, 0])) - mpq(1, 3))
     assert 0 < error <= mpq(float(outputs.radius[0]))
 
@@ -292,12 +272,7 @@ def test_a_pass_with_too_small_bounds_decides_wrongly() -> None:
     blocks = [
         Block(rng.standard_normal((1, 3)).repeat(2, axis=0).reshape(1, 6), np.zeros(1), "identity")
     ]
-    y = np.ones((400, 1))
-    loss = {"name": "zero_one", "reduction": "sum"}
-    truth = sum(naive_loss(loss, f, [mpq(1)]) for f in naive_outputs(blocks, x))
-    instance, values = instance_of(blocks, x, y, loss, threshold=mpq(0))
-    assert filtered_loss(instance, values, exact=True).loss == truth
-    assert filtered_loss(instance, values, exact=True, safety=0.0).loss != truth
+    check_that_bounds_matter(blocks, x)
 
 
 # --- quantised networks ---------------------------------------------
@@ -317,14 +292,7 @@ def test_quantised_networks_are_exact_in_floats(activation: Any, dtype: str) -> 
     ]
     y = rng.integers(0, 4, (300, 1))
     loss = {"name": "zero_one", "reduction": "mean"}
-    truth = naive_total(
-        loss,
-        [
-            naive_loss(loss, f, [mpq(int(t))])
-            for f, t in zip(naive_outputs(blocks, x.astype(float)), y[:, 0], strict=True)
-        ],
-        None,
-    )
+    truth = naive_risk(loss, blocks, x.astype(float), y)
     instance, values = instance_of(blocks, x, y, loss, threshold=truth)
     found = filtered_loss(instance, values, exact=False)
     assert (found.exact_in_floats, found.exact_samples) == (300, 0)
@@ -343,11 +311,7 @@ def test_quantised_losses_are_exact_in_floats(name: str) -> None:
     ]
     y = rng.integers(0, 2, (200, 1)) if name == "hinge" else rng.integers(-50, 50, (200, 2)) / 4.0
     loss = {"name": name, "reduction": "mean"}
-    targets = [[mpq(v) for v in row] for row in y.tolist()]
-    singles = [
-        naive_loss(loss, f, t) for f, t in zip(naive_outputs(blocks, x), targets, strict=True)
-    ]
-    truth = naive_total(loss, singles, None)
+    truth = naive_risk(loss, blocks, x, y)
     instance, values = instance_of(blocks, x, y, loss, threshold=truth)
     found = filtered_loss(instance, values, exact=False)
     assert found.loss == truth
@@ -442,11 +406,7 @@ def test_without_trustworthy_floats_all_samples_are_exact(monkeypatch: Any) -> N
     x, blocks = network_case(rng, "single", 30, (5, 4, 2), ["relu", "identity"])
     y = numbers(rng, "single", (30, 2))
     loss = {"name": "absolute", "reduction": "mean"}
-    targets = [[mpq(v) for v in row] for row in y.tolist()]
-    singles = [
-        naive_loss(loss, f, t) for f, t in zip(naive_outputs(blocks, x), targets, strict=True)
-    ]
-    truth = naive_total(loss, singles, None)
+    truth = naive_risk(loss, blocks, x, y)
     instance, values = instance_of(blocks, x, y, loss, threshold=truth)
     monkeypatch.setattr(filtered, "float64_behaves", lambda: False)
     found = filtered_loss(instance, values, exact=False)

@@ -10,49 +10,31 @@ from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decision_checks import check_decisions, check_exact_loss, labels_for, sample_weights
+from decision_checks import (
+    LOSSES,
+    check_decisions,
+    check_that_bounds_matter,
+    check_what_no_float_holds,
+    labels_for,
+    sample_weights,
+)
 from ermbit.verifier.bulk.filter import forward
 from ermbit.verifier.bulk.filtered import filtered_loss
-from ermbit.verifier.bulk.float_network import float_network
 from ermbit.verifier.bulk.float_table import Signals, table_chunk
-from ermbit_instances.instance import parse_instance
 from ermbit_instances.table import Table
 from piecewise_linear_cases import (
     KINDS,
     POLYNOMIALS,
     Block,
     instance_of,
-    naive_loss,
-    naive_outputs,
-    naive_total,
+    naive_risk,
     network_case,
 )
-from radius_checks import Count, check_networks, check_radii, check_skips
-
-LOSSES: tuple[dict[str, Any], ...] = (
-    {"name": "absolute"},
-    {"name": "squared"},
-    {"name": "hinge"},
-    {"name": "zero_one"},
-    {"name": "zero_one", "margin": "1/3"},
-)
+from radius_checks import Count, check_networks, check_radii, check_skips, single_unit
 
 
 def polynomial(coefficients: list[Any]) -> dict[str, Any]:
     return {"name": "polynomial", "coefficients": [str(c) for c in coefficients]}
-
-
-def single_unit(activation: Any) -> Any:
-    """The float network t ↦ φ(t)."""
-    layer = {"units": 1, "activation": activation, "weights": [[1]], "bias": False}
-    document = {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": 1, "layers": [layer]},
-        "data": {"x": [[0]], "y": [[0]]},
-        "loss": {"name": "absolute"},
-    }
-    return float_network(parse_instance(document).network, (), polynomials=True)
 
 
 # --- radii ---------------------------------------------
@@ -240,11 +222,7 @@ def test_quantised_networks_are_exact_in_floats(activation: Any, dtype: str, los
     else:
         y = rng.integers(0, 3, (150, 1)).astype(float)
     given_loss = {"name": loss, "reduction": "mean"}
-    singles = [
-        naive_loss(given_loss, f, [mpq(v) for v in t])
-        for f, t in zip(naive_outputs(blocks, x.astype(float)), y.tolist(), strict=True)
-    ]
-    truth = naive_total(given_loss, singles, None)
+    truth = naive_risk(given_loss, blocks, x.astype(float), y)
     instance, values = instance_of(blocks, x, y, given_loss, threshold=truth)
     found = filtered_loss(instance, values, exact=False)
     assert (found.exact_in_floats, found.exact_samples) == (150, 0)
@@ -288,32 +266,13 @@ def test_a_pass_with_too_small_bounds_decides_wrongly() -> None:
         Block(np.array([[*w, *none], [*none, *w]]), np.zeros(2), "square"),
         Block(np.array([[1.0, -1.0]]), np.zeros(1), "identity"),
     ]
-    loss = {"name": "zero_one", "reduction": "sum"}
-    truth = sum(naive_loss(loss, f, [mpq(1)]) for f in naive_outputs(blocks, x))
-    instance, values = instance_of(blocks, x, np.ones((400, 1)), loss, threshold=mpq(0))
-    assert filtered_loss(instance, values, exact=True).loss == truth
-    assert filtered_loss(instance, values, exact=True, safety=0.0).loss != truth
+    check_that_bounds_matter(blocks, x)
 
 
 def test_numbers_that_no_float_holds_are_settled_exactly() -> None:
-    document = {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {
-            "inputs": 2,
-            "layers": [
-                {"units": 3, "activation": polynomial(["1/3", f"1/{10**400}", -2, 10**330])},
-                {"units": 1, "activation": "square"},
-            ],
-        },
-        "weights": {"domain": "real"},
-        "data": {"x": [["1/3", 2], [10**400, 1], [f"1/{10**350}", 0]], "y": [[1], [2], [0]]},
-        "loss": {"name": "absolute", "reduction": "sum"},
-    }
-    theta: dict[str, Any] = {
-        "W1": [["1/3", "2/7"], [10**320, -1], ["1e-400", 3]],
-        "b1": ["1/10", 0, "-1/9"],
-        "W2": [["1/3", f"1/{10**320}", 1]],
-        "b2": ["-1/11"],
-    }
-    check_exact_loss(document, theta)
+    check_what_no_float_holds(
+        polynomial(["1/3", f"1/{10**400}", -2, 10**330]),
+        "square",
+        [["1/3", 2], [10**400, 1], [f"1/{10**350}", 0]],
+        [[1], [2], [0]],
+    )

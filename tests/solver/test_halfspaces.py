@@ -19,37 +19,9 @@ from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.halfspaces import search as halfspace_search
 from ermbit.engines.halfspaces.sweep import sweep, sweep_rows
 from ermbit.engines.registry import engine
-from linear_classifiers import check, least_errors
+from linear_classifiers import check, classifier, least_errors
 from reference import Document
 from rewriters import with_threshold
-
-
-def document(
-    x: Sequence[Sequence[Any]],
-    y: Sequence[int],
-    *,
-    bias: bool = True,
-    activation: str = "identity",
-    weights: Sequence[Any] | None = None,
-    reduction: str = "sum",
-    margin: Any = None,
-) -> Document:
-    data: dict[str, Any] = {"x": [list(row) for row in x], "y": [[label] for label in y]}
-    if weights is not None:
-        data["sample_weights"] = list(weights)
-    loss: dict[str, Any] = {"name": "zero_one", "reduction": reduction}
-    if margin is not None:
-        loss["margin"] = margin
-    layer = {"units": 1, "activation": activation, "bias": bias}
-    return {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": len(x[0]), "layers": [layer]},
-        "weights": {"domain": "real"},
-        "data": data,
-        "loss": loss,
-        "threshold": 0,
-    }
 
 
 def random_document(rng: random.Random) -> Document:
@@ -67,12 +39,12 @@ def random_document(rng: random.Random) -> Document:
     y = [rng.choice((-1, 1)) for _ in x] if rng.random() < 0.9 else [rng.choice((-1, 1))] * len(x)
     sign = rng.random() < 0.3
     weights = [rng.choice((0, 1, 1, 2, 3, "1/2", "2/3")) for _ in x]
-    return document(
+    return classifier(
         x,
         y,
         bias=sign or rng.random() < 0.6,
         activation="sign" if sign else "identity",
-        weights=weights if any(weights) and rng.random() < 0.6 else None,
+        sample_weights=weights if any(weights) and rng.random() < 0.6 else None,
         reduction=rng.choice(("mean", "sum", "max")),
         margin=rng.choice((None, "1/3", 1, None if sign else 7)),
     )
@@ -97,20 +69,23 @@ SQUARE = [[0, 0], [0, 1], [1, 0], [1, 1]]
 @pytest.mark.parametrize(
     ("doc", "minimum"),
     [
-        (document(SQUARE, [1, -1, -1, 1]), 1),
-        (document(SQUARE, [1, 1, 1, 1]), 0),
-        (document(TETRAHEDRON, [1] * 10), 0),
-        (document(TETRAHEDRON, [-1] * 10, weights=range(1, 11)), 0),
-        (document([[5, 7]], [-1]), 0),
-        (document([[0, 0]], [1], bias=False), 1),
-        (document([[0, 0], [0, 0]], [1, -1], bias=False), 2),
-        (document([[0, 0], [0, 0]], [1, -1]), 1),
-        (document([[2], [2]], [1, -1], weights=[3, 2]), 2),
-        (document([[1], [-1]], [1, 1], bias=False), 1),
-        (document([[1], [-1]], [1, 1]), 0),
-        (document([[k, 2 * k] for k in range(6)], [1, -1] * 3), 2),
-        (document([[k, 2 * k] for k in range(6)], [1, -1] * 3, reduction="max"), 1),
-        (document([[0, 0, 0], [1, 1, 1], [2, 2, 2]], [1, -1, 1], weights=[1, "1/3", 1]), "1/3"),
+        (classifier(SQUARE, [1, -1, -1, 1]), 1),
+        (classifier(SQUARE, [1, 1, 1, 1]), 0),
+        (classifier(TETRAHEDRON, [1] * 10), 0),
+        (classifier(TETRAHEDRON, [-1] * 10, sample_weights=range(1, 11)), 0),
+        (classifier([[5, 7]], [-1]), 0),
+        (classifier([[0, 0]], [1], bias=False), 1),
+        (classifier([[0, 0], [0, 0]], [1, -1], bias=False), 2),
+        (classifier([[0, 0], [0, 0]], [1, -1]), 1),
+        (classifier([[2], [2]], [1, -1], sample_weights=[3, 2]), 2),
+        (classifier([[1], [-1]], [1, 1], bias=False), 1),
+        (classifier([[1], [-1]], [1, 1]), 0),
+        (classifier([[k, 2 * k] for k in range(6)], [1, -1] * 3), 2),
+        (classifier([[k, 2 * k] for k in range(6)], [1, -1] * 3, reduction="max"), 1),
+        (
+            classifier([[0, 0, 0], [1, 1, 1], [2, 2, 2]], [1, -1, 1], sample_weights=[1, "1/3", 1]),
+            "1/3",
+        ),
     ],
 )
 def test_known_minima(doc: Document, minimum: Any) -> None:
@@ -138,17 +113,17 @@ def test_planted_minima(data: st.DataObject) -> None:
     if not x + single:
         return
     # Points on the separating hyperplane itself get one label: it can be moved to their side.
-    check("halfspaces", document(x + single, y + [1] * len(single)), Fraction(doubles))
+    check("halfspaces", classifier(x + single, y + [1] * len(single)), Fraction(doubles))
 
 
 def test_margin_is_met_by_the_certificate() -> None:
-    doc = document([["1/1000", 0], ["-1/1000", 1]], [1, -1], bias=False, margin="123456.7")
+    doc = classifier([["1/1000", 0], ["-1/1000", 1]], [1, -1], bias=False, margin="123456.7")
     assert check_certificate(doc, minimize("halfspaces", doc).values, Fraction(0)) == 0
 
 
 def test_masks_scales_and_neurons() -> None:
     """Frozen zeros are left out, a neuron may read an input twice, scales divide."""
-    doc = document([[1, 5, 2], [2, 5, 1], [1, -5, 2]], [1, -1, -1])
+    doc = classifier([[1, 5, 2], [2, 5, 1], [1, -5, 2]], [1, -1, -1])
     doc["network"] = {
         "inputs": 3,
         "neurons": [
@@ -190,7 +165,7 @@ def test_masks_scales_and_neurons() -> None:
     ],
 )  # fmt: skip
 def test_what_is_refused(change: dict[str, Any], reason: str) -> None:
-    problem = problem_of(document([[1, 2], [3, 4]], [1, -1]) | change)
+    problem = problem_of(classifier([[1, 2], [3, 4]], [1, -1]) | change)
     said = engine("halfspaces").capability(problem, "minimize")
     assert not said.applicable and reason in said.reason
     assert engine("halfspaces").minimize(problem, Budget(), ignore).status == "unknown"
@@ -199,9 +174,9 @@ def test_what_is_refused(change: dict[str, Any], reason: str) -> None:
 
 def test_limits_are_said() -> None:
     rng = random.Random(3)
-    wide = document([[rng.randrange(2) for _ in range(9)] for _ in range(50)], [1] * 50)
-    long = document([[10**400, 1], [1, 3], [2, 5]], [1, -1, 1])
-    many = document([[rng.randrange(10**6) for _ in range(5)] for _ in range(400)], [1] * 400)
+    wide = classifier([[rng.randrange(2) for _ in range(9)] for _ in range(50)], [1] * 50)
+    long = classifier([[10**400, 1], [1, 3], [2, 5]], [1, -1, 1])
+    many = classifier([[rng.randrange(10**6) for _ in range(5)] for _ in range(400)], [1] * 400)
     for doc, reason in ((wide, "dimensions"), (long, "long"), (many, "swept")):
         assert reason in engine("halfspaces").capability(problem_of(doc), "decide").reason
 
@@ -210,8 +185,8 @@ def test_limits_are_said() -> None:
 def test_expired_budget(reduction: str) -> None:
     rng = random.Random(5)
     x = [[rng.randrange(100) for _ in range(3)] for _ in range(40)]
-    doc = document(
-        x, [rng.choice((-1, 1)) for _ in x], reduction=reduction, weights=[1] * 20 + [2] * 20
+    doc = classifier(
+        x, [rng.choice((-1, 1)) for _ in x], reduction=reduction, sample_weights=[1] * 20 + [2] * 20
     )
     problem = problem_of(with_threshold(doc, Fraction(0)))
     over = Budget(time.monotonic() - 1)
@@ -224,7 +199,7 @@ def test_expired_budget(reduction: str) -> None:
 def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(11)
     x = [[rng.randrange(5) for _ in range(3)] for _ in range(30)]
-    doc = document(x, [rng.choice((-1, 1)) for _ in x])
+    doc = classifier(x, [rng.choice((-1, 1)) for _ in x])
     whole = least("halfspaces", doc)
     monkeypatch.setattr(halfspace_search, "CHUNK", 1)
     assert least("halfspaces", doc) == whole
@@ -301,7 +276,7 @@ def test_all_planes_through_points_in_general_position(seed: int) -> None:
                 w for w, v, label in zip(weights, values, y, strict=True) if side * v * label < 0
             )
             minimum = min(minimum, cost)
-    check("halfspaces", document(x, y, weights=weights), Fraction(minimum))
+    check("halfspaces", classifier(x, y, sample_weights=weights), Fraction(minimum))
 
 
 def hyperplane_through(points: Sequence[Sequence[int]]) -> list[int]:

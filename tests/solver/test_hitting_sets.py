@@ -16,32 +16,8 @@ from engine_checks import problem_of
 from ermbit.engines.hitting_sets.gordan import Core, System
 from ermbit.engines.registry import engine
 from ermbit_instances.errors import InternalError
-from linear_classifiers import check, least_errors
+from linear_classifiers import check, classifier, least_errors
 from reference import Document
-
-
-def document(
-    x: Sequence[Sequence[Any]], y: Sequence[int], *, outputs: int = 1, **more: Any
-) -> Document:
-    layer: dict[str, Any] = {"units": outputs, "activation": more.get("activation", "identity")}
-    layer["bias"] = more.get("bias", True)
-    if "weights" in more:
-        layer["weights"] = more["weights"]
-    data: dict[str, Any] = {"x": [list(row) for row in x], "y": [[label] for label in y]}
-    if "sample_weights" in more:
-        data["sample_weights"] = more["sample_weights"]
-    loss: dict[str, Any] = {"name": "zero_one", "reduction": more.get("reduction", "sum")}
-    if more.get("margin") is not None:
-        loss["margin"] = more["margin"]
-    return {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": len(x[0]), "layers": [layer]},
-        "weights": {"domain": "real"},
-        "data": data,
-        "loss": loss,
-        "threshold": 0,
-    }
 
 
 def random_document(rng: random.Random) -> Document:
@@ -73,7 +49,7 @@ def random_document(rng: random.Random) -> Document:
     elif rng.random() < 0.4:
         entries = (None, None, 0, {"param": "s"}, {"param": "s", "scale": -2})
         more["weights"] = [[rng.choice(entries) for _ in range(inputs)] for _ in range(outputs)]
-    return document(x, y, outputs=outputs, **more)
+    return classifier(x, y, outputs=outputs, **more)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -94,12 +70,12 @@ def test_planted_errors_in_many_dimensions() -> None:
         if sum(u * v for u, v in zip(normal, row, strict=True)) != 0:
             x.append(row)
     y = [1 if sum(u * v for u, v in zip(normal, row, strict=True)) > 0 else -1 for row in x]
-    doc = document(x + x[:7], y + [-label for label in y[:7]], bias=False)
+    doc = classifier(x + x[:7], y + [-label for label in y[:7]], bias=False)
     check("hitting_sets", doc, Fraction(7))
 
 
 def test_weights_past_the_range_of_floats() -> None:
-    given = document([[0], [1], [2]], [1, -1, 1], sample_weights=[1, "1e-320", 1])
+    given = classifier([[0], [1], [2]], [1, -1, 1], sample_weights=[1, "1e-320", 1])
     check("hitting_sets", given, Fraction(1, 10**320))
 
 
@@ -111,13 +87,13 @@ def test_weights_past_the_range_of_floats() -> None:
     ],
 )
 def test_what_it_refuses(change: dict[str, Any], reason: str) -> None:
-    doc = document([[0], [1]], [1, -1]) | change
+    doc = classifier([[0], [1]], [1, -1]) | change
     said = engine("hitting_sets").capability(problem_of(doc), "decide")
     assert not said.applicable and reason in said.reason
 
 
 def test_frozen_constants_are_refused() -> None:
-    doc = document([[0], [1]], [1, -1], weights=[[3]])
+    doc = classifier([[0], [1]], [1, -1], weights=[[3]])
     said = engine("hitting_sets").capability(problem_of(doc), "decide")
     assert not said.applicable and "frozen" in said.reason
 

@@ -15,6 +15,7 @@ from ermbit import gradient, verify
 from ermbit.cli.main import main
 from ermbit.verifier.long_numbers import escalation
 from ermbit_instances.instance import Instance, parse_instance
+from twin_towers import twin_towers
 
 verify_module = importlib.import_module("ermbit.verifier.verify")
 
@@ -76,16 +77,6 @@ def test_zero_rows_do_not_show_a_grid_for_tiny_ones(monkeypatch: pytest.MonkeyPa
     assert verify(subject, {}).accepted is False
 
 
-def twins(depth: int, then: list[dict[str, Any]], inputs: int = 1) -> dict[str, Any]:
-    neurons: list[dict[str, Any]] = []
-    for side in "ab":
-        before = "x0"
-        for level in range(depth):
-            neurons.append({"id": f"{side}{level}", "inputs": {before: 1}, "activation": "square"})
-            before = f"{side}{level}"
-    return {"inputs": inputs, "neurons": neurons + then, "outputs": ["f"]}
-
-
 def test_a_residue_behind_a_claim_rejects_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """t = step(−p) = 0, so the loss is 0; modulo p the argument is 0 and t would be 1."""
     prime = escalation.random_prime(300)
@@ -95,7 +86,7 @@ def test_a_residue_behind_a_claim_rejects_nothing(monkeypatch: pytest.MonkeyPatc
         {"id": "t", "inputs": last | {"x1": -prime}, "activation": "step"},
         {"id": "f", "inputs": last | {"t": 1}, "activation": "identity"},
     ]
-    subject = instance(twins(70, then, inputs=2), [[3, 1]], [[0]], "absolute", 0)
+    subject = instance(twin_towers(70, then, inputs=2), [[3, 1]], [[0]], "absolute", 0)
     assert verify(subject, {}, memory=8).accepted is not False
 
 
@@ -123,7 +114,7 @@ def test_an_unsettled_gradient_is_not_called_differentiable() -> None:
         {"id": "t", "inputs": {"a69": 1, "b69": -1}, "activation": "relu"},
         {"id": "f", "inputs": {"t": {"param": "w"}}, "activation": "identity"},
     ]
-    found = gradient(instance(twins(70, then), [[3]], [[5]], "absolute"), {"w": 1}, memory=8)
+    found = gradient(instance(twin_towers(70, then), [[3]], [[5]], "absolute"), {"w": 1}, memory=8)
     assert not found.settled
     assert found.differentiable is not True
 

@@ -13,6 +13,7 @@ from gmpy2 import mpq
 import random_instances
 import reference
 from dense_networks import dense
+from engine_checks import fraction
 from ermbit.engines import sat
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, Outcome, ignore
 from ermbit.engines.sat import SatEngine
@@ -43,7 +44,7 @@ def loss_of(document: dict[str, Any], instance: Problem, outcome: Outcome | Incu
     parameters = {}
     for parameter, value in zip(instance.instance.network.parameters, outcome.values, strict=True):
         assert value in parameter.domain
-        parameters[parameter.name] = Fraction(int(value.numerator), int(value.denominator))
+        parameters[parameter.name] = fraction(value)
     return reference.loss(document, parameters)
 
 

@@ -14,7 +14,8 @@ from gmpy2 import mpq
 
 import random_instances
 import reference
-from engine_checks import capability, decide, least, minimize, problem_of
+from dense_networks import random_dense
+from engine_checks import accepted, check_minimum, decide, fraction, least, minimize, problem_of
 from ermbit.engines.engine import Budget, Event, Incumbent, LowerBound, ignore
 from ermbit.engines.exhaustive.engine import ExhaustiveEngine
 from ermbit.engines.tables import incumbents as table_incumbents
@@ -31,7 +32,6 @@ from ermbit.engines.tables.tree import build_tree
 from ermbit.engines.tables.units import decompose
 
 ENGINE = TablesEngine()
-HAIR_BELOW = Fraction(1, 10**9)
 NAMES = ("MERGED_ROWS", "BATCH", "STORED", "DIVE", "FIRST_ELEMENTS", "SAMPLE", "STARTS", "POLISHED")
 USUAL = (4096, 4096, 3_000_000, 4, 8_000_000, 2048, 64, 2)
 CUTS = [
@@ -51,12 +51,9 @@ def cut_up(monkeypatch: pytest.MonkeyPatch, cut: tuple[int, ...]) -> None:
 
 
 def check(document: reference.Document) -> None:
-    """The reference's minimum, `sat` at it and `unsat` just below it."""
+    """The reference's minimum, and `sat` between it and the next loss."""
     attainable = reference.achievable(document)
-    minimum = attainable[0]
-    assert least("tables", document) == ("optimal", minimum)
-    assert decide("tables", document, minimum).status == "sat"
-    assert decide("tables", document, minimum - HAIR_BELOW).status == "unsat"
+    check_minimum("tables", document, attainable[0])
     if len(attainable) > 1:
         between = (attainable[0] + attainable[1]) / 2
         assert decide("tables", document, between).status == "sat"
@@ -65,26 +62,19 @@ def check(document: reference.Document) -> None:
 def random_documents(block: int) -> list[reference.Document]:
     """Documents that the engine accepts, of all activations, domains and losses."""
     rng = random.Random(f"tables {block}")
-    found: list[reference.Document] = []
-    number = block
-    while len(found) < 24:
-        number += 1
-        activations, losses = random_instances.ACTIVATIONS, random_instances.LOSSES
-        document = random_instances.random_instance(
+    drawn = (
+        random_instances.by_turns(
             rng,
+            number,
             max_assignments=rng.choice([30, 150, 600]),
-            activation=activations[number % len(activations)],
             output_activation="identity",
-            loss=losses[number % len(losses)],
-            reduction=random_instances.REDUCTIONS[number % 3],
-            domain=random_instances.DOMAINS[number % 4] if number % 9 else "float",
             outputs=rng.choice([1, 1, 2, 3]),
             hidden_layers=rng.choice([1, 1, 1, 2, 0]),
             all_frozen=False if number % 10 else None,
         )
-        if capability("tables", problem_of(document), "decide"):
-            found.append(document)
-    return found
+        for number in itertools.count(block + 1)
+    )
+    return accepted("tables", drawn, 24)
 
 
 @pytest.mark.parametrize("block", range(10))
@@ -105,49 +95,6 @@ def test_the_random_documents_cover_the_format() -> None:
         "constant neuron", "parameter override", "biases override", "no bias",
     )  # fmt: skip
     assert wanted <= seen
-
-
-def label(rng: random.Random, outputs: int) -> int:
-    return rng.choice((-1, 1)) if outputs == 1 else rng.randrange(outputs)
-
-
-def dense(
-    rng: random.Random,
-    inputs: int,
-    units: int,
-    activation: Any,
-    weights: dict[str, Any],
-    *,
-    samples: int,
-    loss: str = "absolute",
-    reduction: str = "sum",
-    weighted: bool = False,
-    outputs: int = 1,
-) -> reference.Document:
-    classes = loss in ("hinge", "zero_one")
-    rows = [[rng.randint(-3, 3) for _ in range(inputs)] for _ in range(samples)]
-    data: dict[str, Any] = {
-        "x": rows,
-        "y": [
-            [label(rng, outputs)] if classes else [rng.randint(-4, 4) for _ in range(outputs)]
-            for _ in rows
-        ],
-    }
-    if weighted:
-        data["sample_weights"] = [rng.choice([1, 2, "1/3", 5]) for _ in rows]
-    layers = [
-        {"units": units, "activation": activation},
-        {"units": outputs, "activation": "identity"},
-    ]
-    return {
-        "format": "ermbit-instance",
-        "version": 1,
-        "network": {"inputs": inputs, "layers": layers},
-        "weights": weights,
-        "data": data,
-        "loss": {"name": loss, "reduction": reduction},
-        "threshold": 0,
-    }
 
 
 SMALL = {"domain": "integer", "low": -1, "high": 1}
@@ -171,10 +118,10 @@ def test_agrees_with_the_exhaustive_engine(
         if activation == "clip":
             activation = {"name": "clip", "low": -1, "high": 2}  # type: ignore[assignment]
         units = 2 + (i in (0, 2))
-        document = dense(
+        document = random_dense(
             rng,
             1,
-            units,
+            (units,),
             activation,
             LISTS[i % len(LISTS)],
             samples=rng.choice([1, 4, 6]),
@@ -188,14 +135,7 @@ def test_agrees_with_the_exhaustive_engine(
         assert expected.status == "optimal"
         for cut in CUTS:
             cut_up(monkeypatch, cut)
-            found = minimize("tables", document)
-            assert (found.status, found.lower_bound) == ("optimal", expected.lower_bound)
-            assert expected.lower_bound is not None
-            limit = Fraction(
-                int(expected.lower_bound.numerator), int(expected.lower_bound.denominator)
-            )
-            assert decide("tables", document, limit).status == "sat"
-            assert decide("tables", document, limit - HAIR_BELOW).status == "unsat"
+            check_minimum("tables", document, fraction(expected.lower_bound))
 
 
 @pytest.mark.parametrize("cut", CUTS)
@@ -209,13 +149,13 @@ def test_degenerate_data(data: str, cut: tuple[int, ...], monkeypatch: pytest.Mo
         "zero column": ([[0, 1], [0, -2], [0, 3]], [1, -1, 1]),
     }[data]
     for loss in random_instances.LOSSES:
-        document = dense(random.Random(1), 2, 1, "relu", SMALL, samples=1, loss=loss)
+        document = random_dense(random.Random(1), 2, (1,), "relu", SMALL, samples=1, loss=loss)
         document["data"] = {"x": x, "y": [[v] for v in y]}
         check(document)
 
 
 def test_units_of_different_kinds_domains_and_masks() -> None:
-    document = dense(random.Random(4), 2, 1, "relu", SMALL, samples=5)
+    document = random_dense(random.Random(4), 2, (1,), "relu", SMALL, samples=5)
     document["network"] = {
         "inputs": 2,
         "neurons": [
@@ -248,7 +188,7 @@ def test_planted_interpolation(hidden: int, loss: str) -> None:
     rng = random.Random(f"planted {hidden} {loss}")
     weights = {"domain": "integer", "low": -2, "high": 2}
     for _ in range(3):
-        document = dense(rng, 2, hidden, "relu", weights, samples=12, loss=loss)
+        document = random_dense(rng, 2, (hidden,), "relu", weights, samples=12, loss=loss)
         planted = random_instances.random_parameters(rng, document)
         values = reference.outputs(document, planted)
         document["data"]["y"] = [[str(v) for v in row] for row in values]
@@ -262,7 +202,7 @@ def test_planted_interpolation(hidden: int, loss: str) -> None:
 
 
 def test_the_seed_changes_no_answer() -> None:
-    document = dense(random.Random(8), 2, 2, "relu", SMALL, samples=8)
+    document = random_dense(random.Random(8), 2, (2,), "relu", SMALL, samples=8)
     problem = problem_of(document)
     bounds = {ENGINE.minimize(problem, Budget(seed=s), ignore).lower_bound for s in range(4)}
     assert len(bounds) == 1
@@ -270,7 +210,7 @@ def test_the_seed_changes_no_answer() -> None:
 
 def test_a_timeout_leaves_an_incumbent_and_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = {"domain": "integer", "low": -2, "high": 2}
-    document = dense(random.Random(3), 2, 2, "relu", weights, samples=8)
+    document = random_dense(random.Random(3), 2, (2,), "relu", weights, samples=8)
     problem = problem_of(document)
     minimum = ENGINE.minimize(problem, Budget(), ignore).lower_bound
     assert minimum is not None and minimum > 0
@@ -301,7 +241,7 @@ def test_a_timeout_leaves_an_incumbent_and_a_bound(monkeypatch: pytest.MonkeyPat
 def test_bounds_rise_while_the_search_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     cut_up(monkeypatch, (0, 4, 10**6, 10**9, 1, 2, 1, 0))
     weights = {"domain": "integer", "low": -2, "high": 2}
-    document = dense(random.Random(6), 1, 2, "relu", weights, samples=6)
+    document = random_dense(random.Random(6), 1, (2,), "relu", weights, samples=6)
     events: list[Event] = []
     outcome = ENGINE.minimize(problem_of(document), Budget(), events.append)
     bounds = [e.loss for e in events if isinstance(e, LowerBound)]
@@ -334,7 +274,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_does_not_fit_is_refused_with_a_reason(case: str) -> None:
     changes, reason = REFUSED[case]
-    document = dense(random.Random(1), 1, 1, "relu", SMALL, samples=1) | changes
+    document = random_dense(random.Random(1), 1, (1,), "relu", SMALL, samples=1) | changes
     problem = problem_of(document)
     for task in ("decide", "minimize"):
         said = ENGINE.capability(problem, task)  # type: ignore[arg-type]
@@ -345,7 +285,7 @@ def test_what_does_not_fit_is_refused_with_a_reason(case: str) -> None:
 
 def test_many_edges_and_samples_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_units, "RANGE_WORK", 1)
-    document = dense(random.Random(1), 1, 1, "relu", SMALL, samples=1)
+    document = random_dense(random.Random(1), 1, (1,), "relu", SMALL, samples=1)
     said = ENGINE.capability(problem_of(document), "decide")
     assert said.reason == "too many edges and samples"
 
@@ -355,7 +295,7 @@ def test_the_type_of_numbers_follows_their_bound(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_up(monkeypatch, CUTS[1])
-    document = dense(random.Random(11), 1, 2, "relu", SMALL, samples=3)
+    document = random_dense(random.Random(11), 1, (2,), "relu", SMALL, samples=3)
     document["data"] = {"x": [[v * size] for v in (-1, 1, 2)], "y": [[size + 1], [3], [-size]]}
     check(document)
     best = ENGINE.minimize(problem_of(document), Budget(), ignore)
@@ -373,10 +313,10 @@ def losses_of_gaps() -> list[tuple[GapLoss, int]]:
     for loss, reduction, outputs in itertools.product(
         random_instances.LOSSES, ("sum", "max"), (1, 3)
     ):
-        document = dense(
+        document = random_dense(
             rng,
             2,
-            2,
+            (2,),
             "relu",
             SMALL,
             samples=6,
@@ -496,7 +436,7 @@ def test_symmetric_data(
     rng.shuffle(bits)
     value = {"parity": lambda a, b: a ^ b, "and": lambda a, b: a & b, "first": lambda a, b: a}
     for activation, hidden in (("relu", 2), ("abs", 1), ("step", 2)):
-        document = dense(rng, 2, hidden, activation, SMALL, samples=1, loss=loss)
+        document = random_dense(rng, 2, (hidden,), activation, SMALL, samples=1, loss=loss)
         document["data"] = {
             "x": [[corners[a], corners[b]] for a, b in bits],
             "y": [[2 * value[labels](a, b) - 1] for a, b in bits],
@@ -510,7 +450,7 @@ def test_symmetric_data(
 
 def test_one_row_of_every_orbit_reaches_all_totals() -> None:
     rng = random.Random(8)
-    document = dense(rng, 2, 2, "relu", SMALL, samples=1, loss="absolute")
+    document = random_dense(rng, 2, (2,), "relu", SMALL, samples=1, loss="absolute")
     points = list(itertools.product((-1, 0, 2), repeat=2))
     document["data"] = {"x": [list(p) for p in points], "y": [[abs(a + b)] for a, b in points]}
     form = problem_of(document).integer
@@ -536,7 +476,7 @@ def test_one_row_of_every_orbit_reaches_all_totals() -> None:
 
 
 def test_contradictory_labels_have_no_symmetry() -> None:
-    document = dense(random.Random(1), 2, 1, "relu", SMALL, samples=1, loss="zero_one")
+    document = random_dense(random.Random(1), 2, (1,), "relu", SMALL, samples=1, loss="zero_one")
     document["data"] = {"x": [[0, 1], [1, 0], [1, 0]], "y": [[1], [1], [-1]]}
     form = problem_of(document).integer
     assert form is not None

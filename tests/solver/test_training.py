@@ -14,7 +14,7 @@ import pytest
 import ermbit
 import reference
 import rewriters
-from engine_checks import check_certificate, minimize, problem_of
+from engine_checks import HAIR, check_certificate, minimize, problem_of
 from ermbit.engines.engine import Budget, Event, Incumbent, Outcome, ignore
 from ermbit.engines.registry import engine
 from ermbit.engines.training.anneal import Energy
@@ -36,8 +36,6 @@ PATIENCE = 12.0
 
 BRIEF = 0.05
 """Seconds for what is not there."""
-
-HAIR = Fraction(1, 10**9)
 
 
 def run(

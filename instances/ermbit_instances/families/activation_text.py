@@ -10,7 +10,7 @@ from typing import Any
 
 from ermbit_instances.activation import Activation, read_activation
 from ermbit_instances.errors import InputError
-from ermbit_instances.families.family import FamilyError, FamilyParameter, read_rational
+from ermbit_instances.families.family import FamilyError, read_rational
 from ermbit_instances.jsonfile import Node
 from ermbit_instances.rational import write_rational
 
@@ -18,11 +18,6 @@ NOTATION = (
     "identity, relu, abs, step, sign, square, max, leaky_relu:SLOPE, clip:LOW:HIGH, "
     "polynomial:C0,C1,..., piecewise_linear:B,...;S,...;C,..."
 )
-
-
-def activation_parameter(default: str = "relu") -> FamilyParameter:
-    """The family parameter ``activation``."""
-    return FamilyParameter("activation", "text", default, f"of the hidden units: {NOTATION}")
 
 
 def activation_document(text: str) -> Any:

@@ -35,7 +35,6 @@ from ermbit_instances.families import labelling
 from ermbit_instances.families.activation_text import (
     activation_document,
     activation_of,
-    activation_parameter,
     is_monotone,
 )
 from ermbit_instances.families.construction import (
@@ -44,7 +43,7 @@ from ermbit_instances.families.construction import (
     padded,
     signed,
 )
-from ermbit_instances.families.domain_text import domain_document, domain_of, domain_parameter
+from ermbit_instances.families.domain_text import domain_document, domain_of
 from ermbit_instances.families.family import (
     Family,
     FamilyError,
@@ -56,6 +55,12 @@ from ermbit_instances.families.family import (
 )
 from ermbit_instances.families.layered import Weights, architecture
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    ACTIVATION,
+    HIDDEN_UNITS,
+    domain_parameter,
+    loss_parameter,
+)
 from ermbit_instances.families.small_search import Goal, TooLargeError, search
 
 RANDOM = "random"
@@ -222,10 +227,10 @@ BOOLEAN_FUNCTION = register(
                 RANDOM,
                 "values at 0..00 to 1..11 as bits such as 0110, or as digits such as 0x96; random",
             ),
-            FamilyParameter("hidden", "integer", 2, "hidden units h, 0 for none", 0, 1000),
-            activation_parameter(),
+            HIDDEN_UNITS,
+            ACTIVATION,
             domain_parameter("int:-2:2"),
-            labelling.loss_parameter("absolute"),
+            loss_parameter("absolute"),
         ),
         build=build,
     )

@@ -15,7 +15,7 @@ from gmpy2 import mpq
 from ermbit_instances.domain import Domain, FiniteDomain, IntegerDomain
 from ermbit_instances.domain_file import read_domain
 from ermbit_instances.errors import InputError
-from ermbit_instances.families.family import FamilyError, FamilyParameter, read_rational
+from ermbit_instances.families.family import FamilyError, read_rational
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
 from ermbit_instances.jsonfile import Node
@@ -26,11 +26,6 @@ NOTATION = (
     "int:LOW:HIGH[:DENOMINATOR], fixed:BITS:FRACTION_BITS[:unsigned], finite:V,V,..., ternary, "
     "bipolar, rational:BITS, real, " + ", ".join(FLOAT_FORMATS)
 )
-
-
-def domain_parameter(default: str) -> FamilyParameter:
-    """The family parameter ``domain``."""
-    return FamilyParameter("domain", "text", default, f"domain of all parameters: {NOTATION}")
 
 
 def domain_document(text: str) -> dict[str, Any]:

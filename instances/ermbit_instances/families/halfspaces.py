@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import gcd
 from typing import Any
 
 from gmpy2 import mpq
 
 from ermbit_instances.families import labelling
-from ermbit_instances.families.domain_text import domain_document, domain_of, domain_parameter
+from ermbit_instances.families.domain_text import domain_document, domain_of
 from ermbit_instances.families.family import (
     Family,
     FamilyError,
@@ -24,19 +25,27 @@ from ermbit_instances.families.family import (
     Generated,
     certificate_document,
     instance_document,
-    read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS, Architecture, Weights, architecture
+from ermbit_instances.families.layered import Architecture, Weights, architecture
 from ermbit_instances.families.planting import (
     Sample,
-    check_ranges,
     corrupt,
     data_document,
     loss_of,
     teacher_and_samples,
 )
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    BIAS,
+    INPUTS,
+    REDUCTION,
+    SAMPLES,
+    check_ranges,
+    domain_parameter,
+    range_parameters,
+    read_threshold,
+)
 from ermbit_instances.rational import Rational, write_rational
 
 PLANTED = "planted"
@@ -124,10 +133,7 @@ def _threshold(
     samples: Sequence[Sample],
 ) -> Rational:
     if parameters["threshold"] != PLANTED:
-        threshold = read_rational(parameters["threshold"], "parameter threshold")
-        if threshold < 0:
-            raise FamilyError("parameter threshold: a negative threshold is never reached")
-        return threshold
+        return read_threshold(parameters, "threshold")
     if hidden is None:
         raise FamilyError("parameter threshold: random labels need a number")
     return loss_of(shape, hidden, samples, _LOSS, parameters["reduction"])
@@ -147,21 +153,17 @@ HALFSPACES = register(
         summary="one halfspace with few errors; random labels or a hidden halfspace with noise",
         source="densest hemisphere (Johnson & Preparata 1978); agnostic learning of halfspaces",
         parameters=(
-            FamilyParameter("inputs", "integer", 3, "input dimension", 1, 1000),
+            replace(INPUTS, default=3),
             BIAS,
             domain_parameter("real"),
             FamilyParameter(
                 "labels", "choice", PLANTED, "of a hidden halfspace, or random",
                 choices=(PLANTED, "random"),
             ),
-            FamilyParameter("samples", "integer", 20, "number of samples N", 1, 100_000),
+            replace(SAMPLES, default=20),
             FamilyParameter("flipped", "integer", 2, "labels turned over", 0, 100_000),
-            FamilyParameter("data_low", "integer", -9, "least input", -(10**6), 10**6),
-            FamilyParameter("data_high", "integer", 9, "greatest input", -(10**6), 10**6),
-            FamilyParameter(
-                "reduction", "choice", "sum", "how sample losses are combined",
-                choices=("mean", "sum", "max"),
-            ),
+            *range_parameters("data", "input", -9, 9),
+            replace(REDUCTION, default="sum"),
             FamilyParameter(
                 "threshold", "text", PLANTED, "the threshold, or planted: the hidden one's loss"
             ),

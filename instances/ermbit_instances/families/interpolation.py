@@ -13,15 +13,15 @@ Status:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gmpy2 import mpq
 
 from ermbit_instances.domain import RealDomain
 from ermbit_instances.families import labelling
-from ermbit_instances.families.activation_text import activation_parameter
 from ermbit_instances.families.contradictions import lower_bound
-from ermbit_instances.families.domain_text import domain_document, domain_of, domain_parameter
+from ermbit_instances.families.domain_text import domain_document, domain_of
 from ermbit_instances.families.family import (
     Family,
     FamilyParameter,
@@ -32,9 +32,6 @@ from ermbit_instances.families.family import (
     register,
 )
 from ermbit_instances.families.layered import (
-    BIAS,
-    HIDDEN,
-    INPUTS,
     Architecture,
     Layer,
     Weights,
@@ -42,8 +39,21 @@ from ermbit_instances.families.layered import (
     evaluate,
     shape_of,
 )
-from ermbit_instances.families.planting import Sample, check_ranges, data_document
+from ermbit_instances.families.planting import Sample, data_document
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    ACTIVATION,
+    BIAS,
+    HIDDEN,
+    INPUTS,
+    OUTPUTS,
+    REDUCTION,
+    SAMPLES,
+    THRESHOLD,
+    check_ranges,
+    domain_parameter,
+    loss_parameter,
+)
 from ermbit_instances.linear_equations import solve
 from ermbit_instances.rational import Rational, write_rational
 
@@ -146,20 +156,20 @@ INTERPOLATION = register(
         parameters=(
             INPUTS,
             HIDDEN,
-            activation_parameter(),
-            FamilyParameter("outputs", "integer", 1, "outputs", 1, 100),
+            ACTIVATION,
+            replace(OUTPUTS, help="outputs"),
             BIAS,
             domain_parameter("real"),
-            labelling.loss_parameter("absolute", labelling.TARGET_LOSSES),
-            labelling.REDUCTION,
-            FamilyParameter("samples", "integer", 4, "number of samples N", 1, 100_000),
+            loss_parameter("absolute", labelling.TARGET_LOSSES),
+            REDUCTION,
+            replace(SAMPLES, default=4),
             FamilyParameter("data_low", "integer", -9, "least numerator of inputs", -_WIDE, _WIDE),
             FamilyParameter("data_high", "integer", 9, "greatest one of inputs", -_WIDE, _WIDE),
             FamilyParameter("data_denominator", "integer", 1, "denominator of inputs", 1, _WIDE),
             FamilyParameter("label_low", "integer", -9, "least one of targets", -_WIDE, _WIDE),
             FamilyParameter("label_high", "integer", 9, "greatest one of targets", -_WIDE, _WIDE),
             FamilyParameter("label_denominator", "integer", 1, "denominator of targets", 1, _WIDE),
-            labelling.THRESHOLD,
+            THRESHOLD,
         ),
         build=build,
     )

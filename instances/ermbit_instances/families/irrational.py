@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ermbit_instances.families.domain_text import (
-    domain_document,
-    domain_of,
-    domain_parameter,
-)
+from ermbit_instances.families.domain_text import domain_document, domain_of
 from ermbit_instances.families.family import (
     Family,
     FamilyParameter,
@@ -19,6 +15,7 @@ from ermbit_instances.families.family import (
 )
 from ermbit_instances.families.reduction import LOSS, family_errors, generated
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import domain_parameter
 from ermbit_instances.reductions import irrational
 from ermbit_instances.reductions.formulas import Status
 

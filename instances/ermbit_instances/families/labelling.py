@@ -11,22 +11,10 @@ from typing import Any
 
 from gmpy2 import mpq
 
-from ermbit_instances.families.family import FamilyParameter
 from ermbit_instances.rational import Rational
 
 TARGET_LOSSES = ("absolute", "squared")
 LOSSES = (*TARGET_LOSSES, "hinge", "zero_one")
-
-REDUCTION = FamilyParameter(
-    "reduction", "choice", "mean", "how sample losses are combined", choices=("mean", "sum", "max")
-)
-
-THRESHOLD = FamilyParameter("threshold", "rational", 0, "the threshold", 0)
-
-
-def loss_parameter(default: str, choices: tuple[str, ...] = LOSSES) -> FamilyParameter:
-    """The family parameter ``loss``."""
-    return FamilyParameter("loss", "choice", default, "loss of one sample", choices=choices)
 
 
 def loss_document(name: str, reduction: str) -> dict[str, Any]:

@@ -14,17 +14,10 @@ from gmpy2 import mpq
 
 from ermbit_instances.activation import IDENTITY, Activation
 from ermbit_instances.families.activation_text import activation_document, activation_of
-from ermbit_instances.families.family import FamilyError, FamilyParameter, ParameterValue
+from ermbit_instances.families.family import FamilyError, ParameterValue
 from ermbit_instances.rational import Rational, write_rational
 
 _LARGEST_LAYER = 4096
-
-INPUTS = FamilyParameter("inputs", "integer", 2, "input dimension", 1, 1000)
-HIDDEN = FamilyParameter(
-    "hidden", "text", "2", "units of the hidden layers, such as 3 or 4-2; none for no hidden layer"
-)
-OUTPUTS = FamilyParameter("outputs", "integer", 1, "outputs (classes, if above 1)", 1, 100)
-BIAS = FamilyParameter("bias", "flag", "yes", "whether units have biases")
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,6 @@ from ermbit_instances.families import labelling
 from ermbit_instances.families.activation_text import (
     activation_document,
     activation_of,
-    activation_parameter,
 )
 from ermbit_instances.families.construction import (
     Construction,
@@ -62,6 +61,13 @@ from ermbit_instances.families.family import (
 from ermbit_instances.families.layered import Weights, architecture
 from ermbit_instances.families.reduction import DOMAIN, chosen_domain
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    ACTIVATION,
+    HIDDEN_UNITS,
+    REDUCTION,
+    THRESHOLD,
+    loss_parameter,
+)
 
 _ALL_BITS = 12
 
@@ -157,15 +163,15 @@ MAJORITY = register(
         source="Minsky & Papert, Perceptrons (1969)",
         parameters=(
             FamilyParameter("bits", "integer", 3, "number of bits n", 1, 1000),
-            FamilyParameter("hidden", "integer", 2, "hidden units h, 0 for none", 0, 1000),
-            activation_parameter(),
+            HIDDEN_UNITS,
+            ACTIVATION,
             DOMAIN,
-            labelling.loss_parameter("absolute"),
-            labelling.REDUCTION,
+            loss_parameter("absolute"),
+            REDUCTION,
             FamilyParameter(
                 "samples", "integer", 0, "number of random inputs, 0 for all 2^n", 0, 100_000
             ),
-            labelling.THRESHOLD,
+            THRESHOLD,
         ),
         build=build,
     )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ermbit_instances.families import labelling
-from ermbit_instances.families.activation_text import (
-    activation_document,
-    activation_name,
-    activation_parameter,
-)
+from ermbit_instances.families.activation_text import activation_document, activation_name
 from ermbit_instances.families.contradictions import lower_bound
-from ermbit_instances.families.domain_text import domain_document, domain_parameter
+from ermbit_instances.families.domain_text import domain_document
 from ermbit_instances.families.family import (
     Family,
     FamilyError,
@@ -23,12 +20,9 @@ from ermbit_instances.families.family import (
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS, HIDDEN, INPUTS, OUTPUTS, shape_of
+from ermbit_instances.families.layered import shape_of
 from ermbit_instances.families.planting import (
-    DATA_HIGH,
-    DATA_LOW,
     Sample,
-    check_ranges,
     corrupt,
     data_document,
     loss_of,
@@ -36,6 +30,15 @@ from ermbit_instances.families.planting import (
     wrong_label,
 )
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    REDUCTION,
+    SAMPLES,
+    SHAPE,
+    check_ranges,
+    domain_parameter,
+    loss_parameter,
+    range_parameters,
+)
 from ermbit_instances.rational import Rational, write_rational
 
 
@@ -114,17 +117,12 @@ NEAR_TEACHER = register(
         summary="data of a hidden network with wrong labels; the threshold is a part of its loss",
         source="planted teacher-student instances with noise (Gardner & Derrida 1989)",
         parameters=(
-            INPUTS,
-            HIDDEN,
-            activation_parameter(),
-            OUTPUTS,
-            BIAS,
+            *SHAPE,
             domain_parameter("int:-2:2"),
-            labelling.loss_parameter("absolute"),
-            labelling.REDUCTION,
-            FamilyParameter("samples", "integer", 8, "samples N, copies included", 1, 10**5),
-            DATA_LOW,
-            DATA_HIGH,
+            loss_parameter("absolute"),
+            REDUCTION,
+            replace(SAMPLES, help="samples N, copies included"),
+            *range_parameters("data", "input", -3, 3),
             FamilyParameter("wrong", "integer", 2, "number of wrong labels", 0, 10**5),
             FamilyParameter(
                 "kind",

@@ -43,11 +43,10 @@ from ermbit_instances.families import labelling
 from ermbit_instances.families.activation_text import (
     activation_document,
     activation_of,
-    activation_parameter,
     is_monotone,
 )
 from ermbit_instances.families.construction import Construction, padded
-from ermbit_instances.families.domain_text import domain_document, domain_of, domain_parameter
+from ermbit_instances.families.domain_text import domain_document, domain_of
 from ermbit_instances.families.family import (
     Family,
     FamilyParameter,
@@ -59,6 +58,13 @@ from ermbit_instances.families.family import (
 )
 from ermbit_instances.families.layered import architecture
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    ACTIVATION,
+    REDUCTION,
+    THRESHOLD,
+    domain_parameter,
+    loss_parameter,
+)
 
 
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
@@ -146,11 +152,11 @@ PARITY = register(
         parameters=(
             FamilyParameter("bits", "integer", 2, "number of bits n", 1, 12),
             FamilyParameter("hidden", "integer", 2, "hidden units h", 1, 1000),
-            activation_parameter(),
+            ACTIVATION,
             domain_parameter("int:-2:2"),
-            labelling.loss_parameter("absolute"),
-            labelling.REDUCTION,
-            labelling.THRESHOLD,
+            loss_parameter("absolute"),
+            REDUCTION,
+            THRESHOLD,
         ),
         build=build,
     )

@@ -21,6 +21,7 @@ from ermbit_instances.families.family import (
     register,
 )
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import POLYNOMIAL
 from ermbit_instances.straight_line import permanent_instance, read_matrix
 
 RANDOM = "random"
@@ -58,9 +59,7 @@ PERMANENT = register(
                 RANDOM,
                 "rows such as 110,011,101 (n and density then play no role), or random",
             ),
-            FamilyParameter(
-                "polynomial", "text", "0,0,1", "coefficients c0,c1,... of the activation"
-            ),
+            POLYNOMIAL,
         ),
         build=build,
     )

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gmpy2 import mpq
 
 from ermbit_instances.families import labelling
 from ermbit_instances.families.domain_text import domain_of, draw
-from ermbit_instances.families.family import FamilyError, FamilyParameter
+from ermbit_instances.families.family import FamilyError
 from ermbit_instances.families.layered import Architecture, Weights, draw_weights, evaluate
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.rational import Rational, write_rational
 
 _TEACHERS = 50
 _INPUTS_PER_SAMPLE = 40
-
-SAMPLES = FamilyParameter("samples", "integer", 8, "number of samples N", 1, 100_000)
-DATA_LOW = FamilyParameter("data_low", "integer", -3, "least input", -(10**6), 10**6)
-DATA_HIGH = FamilyParameter("data_high", "integer", 3, "greatest input", -(10**6), 10**6)
 
 Sample = tuple[list[Rational], list[Rational]]
 """x and y."""
@@ -89,10 +85,3 @@ def data_document(samples: Sequence[Sample]) -> dict[str, Any]:
         "x": [[write_rational(value) for value in x] for x, _ in samples],
         "y": [[write_rational(value) for value in y] for _, y in samples],
     }
-
-
-def check_ranges(parameters: Mapping[str, Any], *names: str) -> None:
-    """FamilyError where NAME_low exceeds NAME_high."""
-    for name in names:
-        if parameters[f"{name}_low"] > parameters[f"{name}_high"]:
-            raise FamilyError(f"parameter {name}_low: greater than {name}_high")

@@ -21,6 +21,7 @@ from ermbit_instances.families.family import (
     register,
 )
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import POLYNOMIAL
 from ermbit_instances.straight_line import FORMS, PINS, Instruction, Program, compile_program
 from ermbit_instances.straight_line.program import OPERATIONS
 from ermbit_instances.straight_line.program_file import write_program
@@ -101,9 +102,7 @@ POSSLP = register(
                 "zero_one: sat iff V > 0; derivative: the derivative is V; others: sat iff V <= 0",
                 choices=tuple(name for name in FORMS if name != "output"),
             ),
-            FamilyParameter(
-                "polynomial", "text", "0,0,1", "coefficients c0,c1,... of the activation"
-            ),
+            POLYNOMIAL,
             FamilyParameter(
                 "pin",
                 "choice",

@@ -6,19 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from ermbit_instances.families import labelling
-from ermbit_instances.families.activation_text import activation_parameter
-from ermbit_instances.families.domain_text import domain_document, domain_parameter
+from ermbit_instances.families.domain_text import domain_document
 from ermbit_instances.families.family import (
     Family,
-    FamilyParameter,
     Generated,
     instance_document,
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS, HIDDEN, INPUTS, OUTPUTS, shape_of
-from ermbit_instances.families.planting import DATA_HIGH, DATA_LOW, SAMPLES, check_ranges
+from ermbit_instances.families.layered import shape_of
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    REDUCTION,
+    SAMPLES,
+    SHAPE,
+    THRESHOLD,
+    check_ranges,
+    domain_parameter,
+    loss_parameter,
+    range_parameters,
+)
 
 
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
@@ -57,20 +64,14 @@ RANDOM_LABELS = register(
         summary="random inputs with random labels; status unknown",
         source="capacity of networks on random dichotomies (Cover 1965)",
         parameters=(
-            INPUTS,
-            HIDDEN,
-            activation_parameter(),
-            OUTPUTS,
-            BIAS,
+            *SHAPE,
             domain_parameter("int:-2:2"),
-            labelling.loss_parameter("zero_one"),
-            labelling.REDUCTION,
+            loss_parameter("zero_one"),
+            REDUCTION,
             SAMPLES,
-            DATA_LOW,
-            DATA_HIGH,
-            FamilyParameter("label_low", "integer", -2, "least target", -(10**6), 10**6),
-            FamilyParameter("label_high", "integer", 2, "greatest target", -(10**6), 10**6),
-            labelling.THRESHOLD,
+            *range_parameters("data", "input", -3, 3),
+            *range_parameters("label", "target", -2, 2),
+            THRESHOLD,
         ),
         build=build,
     )

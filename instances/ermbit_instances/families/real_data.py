@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from math import lcm
 from typing import Any
@@ -12,8 +13,8 @@ from gmpy2 import mpq
 
 from ermbit_instances.domain import Domain
 from ermbit_instances.families import labelling
-from ermbit_instances.families.activation_text import activation_document, activation_parameter
-from ermbit_instances.families.domain_text import domain_document, domain_of, domain_parameter
+from ermbit_instances.families.activation_text import activation_document
+from ermbit_instances.families.domain_text import domain_document, domain_of
 from ermbit_instances.families.family import (
     Family,
     FamilyError,
@@ -24,7 +25,7 @@ from ermbit_instances.families.family import (
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS, HIDDEN, Weights, architecture
+from ermbit_instances.families.layered import Weights, architecture
 from ermbit_instances.families.measured_tables import (
     DATASETS,
     FEATURES,
@@ -36,6 +37,15 @@ from ermbit_instances.families.measured_tables import (
     table,
 )
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    ACTIVATION,
+    BIAS,
+    HIDDEN,
+    REDUCTION,
+    THRESHOLD,
+    domain_parameter,
+    loss_parameter,
+)
 from ermbit_instances.rational import Rational, write_rational
 
 __all__ = ["FEATURES", "SPECIES", "build", "flowers"]
@@ -261,13 +271,13 @@ REAL_DATA = register(
             FamilyParameter(
                 "per_class", "integer", 0, "random samples of every class (0: all)", 0, 357
             ),
-            FamilyParameter("hidden", "text", "none", HIDDEN.help),
-            activation_parameter(),
+            replace(HIDDEN, default="none"),
+            ACTIVATION,
             BIAS,
             domain_parameter("int:-32:32"),
-            labelling.loss_parameter("zero_one"),
-            labelling.REDUCTION,
-            labelling.THRESHOLD,
+            loss_parameter("zero_one"),
+            REDUCTION,
+            THRESHOLD,
         ),
         build=build,
     )

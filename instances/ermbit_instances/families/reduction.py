@@ -23,7 +23,8 @@ from ermbit_instances.families.family import (
     Generated,
     certificate_document,
 )
-from ermbit_instances.families.labelling import TARGET_LOSSES, loss_parameter
+from ermbit_instances.families.labelling import TARGET_LOSSES
+from ermbit_instances.families.shared_parameters import loss_parameter
 from ermbit_instances.instance import parse_instance
 from ermbit_instances.rational import Rational
 from ermbit_instances.reductions.formulas import Status

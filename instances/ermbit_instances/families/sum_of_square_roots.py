@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ermbit_instances.errors import LimitError
-from ermbit_instances.families.domain_text import (
-    domain_document,
-    domain_of,
-    domain_parameter,
-)
+from ermbit_instances.families.domain_text import domain_document, domain_of
 from ermbit_instances.families.family import (
     Family,
     FamilyError,
@@ -21,6 +17,7 @@ from ermbit_instances.families.family import (
 )
 from ermbit_instances.families.reduction import family_errors, generated
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import domain_parameter
 from ermbit_instances.reductions import sum_of_square_roots
 from ermbit_instances.reductions.formulas import Status
 from ermbit_instances.reductions.sum_of_square_roots import LARGEST, RootSum

@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ermbit_instances.families import labelling
-from ermbit_instances.families.activation_text import (
-    activation_document,
-    activation_name,
-    activation_parameter,
-)
-from ermbit_instances.families.domain_text import domain_document, domain_parameter
+from ermbit_instances.families.activation_text import activation_document, activation_name
+from ermbit_instances.families.domain_text import domain_document
 from ermbit_instances.families.family import (
     Family,
     FamilyError,
@@ -19,21 +15,26 @@ from ermbit_instances.families.family import (
     Generated,
     certificate_document,
     instance_document,
-    read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS, HIDDEN, INPUTS, OUTPUTS, shape_of
+from ermbit_instances.families.layered import shape_of
 from ermbit_instances.families.planting import (
-    DATA_HIGH,
-    DATA_LOW,
-    SAMPLES,
-    check_ranges,
     corrupt,
     data_document,
     loss_of,
     teacher_and_samples,
 )
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import (
+    REDUCTION,
+    SAMPLES,
+    SHAPE,
+    check_ranges,
+    domain_parameter,
+    loss_parameter,
+    range_parameters,
+    read_threshold,
+)
 from ermbit_instances.rational import write_rational
 
 
@@ -63,9 +64,7 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
     achieved = loss_of(shape, teacher, samples, loss, reduction)
     threshold = achieved
     if parameters["gamma"] != "teacher":
-        threshold = read_rational(parameters["gamma"], "parameter gamma")
-    if threshold < 0:
-        raise FamilyError("parameter gamma: a negative threshold is never reached")
+        threshold = read_threshold(parameters, "gamma")
     reached = achieved <= threshold
     meta: dict[str, Any] = {"status": "sat" if reached else "unknown"}
     if achieved == 0:
@@ -93,17 +92,12 @@ TEACHER = register(
         summary="data labelled by a hidden network from the domain; planted certificate",
         source="planted teacher-student instances (Gardner & Derrida 1989)",
         parameters=(
-            INPUTS,
-            HIDDEN,
-            activation_parameter(),
-            OUTPUTS,
-            BIAS,
+            *SHAPE,
             domain_parameter("int:-2:2"),
-            labelling.loss_parameter("absolute"),
-            labelling.REDUCTION,
+            loss_parameter("absolute"),
+            REDUCTION,
             SAMPLES,
-            DATA_LOW,
-            DATA_HIGH,
+            *range_parameters("data", "input", -3, 3),
             FamilyParameter("corrupted", "integer", 0, "number of wrong labels", 0, 100_000),
             FamilyParameter("gamma", "text", "0", "the threshold, or teacher: the teacher's loss"),
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gmpy2 import mpq
@@ -23,7 +24,6 @@ from ermbit_instances.families.family import (
     read_rational,
     register,
 )
-from ermbit_instances.families.layered import BIAS
 from ermbit_instances.families.reduction import (
     DOMAIN,
     LOSS,
@@ -32,6 +32,7 @@ from ermbit_instances.families.reduction import (
     family_errors,
 )
 from ermbit_instances.families.rng import Rng
+from ermbit_instances.families.shared_parameters import BIAS
 from ermbit_instances.instance import parse_instance
 from ermbit_instances.rational import Rational
 from ermbit_instances.reductions import vertex_cover_halfspace, vertex_cover_relu
@@ -58,6 +59,7 @@ THRESHOLD = FamilyParameter(
     "tau",
     "a number, or the cover number with something added: tau, tau-1, tau-1e-12",
 )
+NO_BIAS = replace(BIAS, default="no")
 
 
 def build_relu(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
@@ -151,7 +153,7 @@ VERTEX_COVER_RELU = register(
         parameters=(
             GRAPH,
             LOSS,
-            FamilyParameter("bias", "flag", "no", BIAS.help),
+            NO_BIAS,
             THRESHOLD,
             DOMAIN,
         ),
@@ -167,7 +169,7 @@ VERTEX_COVER_HALFSPACE = register(
         "docs/reductions.md 5",
         parameters=(
             GRAPH,
-            FamilyParameter("bias", "flag", "no", BIAS.help),
+            NO_BIAS,
             THRESHOLD,
             DOMAIN,
         ),

@@ -1,8 +1,8 @@
-"""Least vertex covers: sets of vertices with an end of every edge.
+"""Least vertex covers, sets of vertices with an end of every edge, and one neuron on a graph.
 
 The source problem of :mod:`~ermbit_instances.reductions.vertex_cover_relu` and
-:mod:`~ermbit_instances.reductions.vertex_cover_halfspace` (docs/reductions.md 4 and 5). Vertex
-sets are integers here, one bit a vertex.
+:mod:`~ermbit_instances.reductions.vertex_cover_halfspace` (docs/reductions.md 4 and 5), and what
+their instances have in common. Searches hold vertex sets as integers, one bit a vertex.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from ermbit_instances.documents import Document
+from gmpy2 import mpq
+
+from ermbit_instances.documents import Document, instance_document
 from ermbit_instances.errors import UsageError
+from ermbit_instances.rational import Rational
 from ermbit_instances.reductions.hypergraph import LARGEST as MOST_EDGES
 from ermbit_instances.reductions.hypergraph import Hypergraph, complete
 from ermbit_instances.reductions.vectors import indicator
@@ -55,17 +58,54 @@ def check_graph(graph: Hypergraph) -> None:
         raise UsageError(f"vertex cover: expected a graph of 1..{LARGEST} vertices, edges of two")
 
 
-def inputs(graph: Hypergraph, bias: bool) -> list[list[int | str]]:
-    """e_v for every vertex, then e_u + e_v for every edge, or with a bias the half of it."""
-    n = graph.vertices
-    edges = [indicator(edge, n, "1/2" if bias else 1) for edge in graph.edges]
-    return [*(indicator((v,), n) for v in range(n)), *edges]
+def neuron_instance(
+    name: str,
+    graph: Hypergraph,
+    weights: Document,
+    threshold: Rational | int,
+    *,
+    activation: str,
+    loss: str,
+    bias: bool,
+    edge_label: int,
+    edge_weight: int = 1,
+) -> Document:
+    """One neuron over the domain object ``weights``, on a sample a vertex and a sample an edge.
 
-
-def one_neuron(activation: str, bias: bool) -> Document:
-    """The layer of the network."""
+    A vertex v is e_v with label 1. An edge uv is e_u + e_v, or with a bias the half of it, with
+    label and weight as given. ``meta`` has the graph. Raises UsageError for a source that is no
+    graph.
+    """
+    check_graph(graph)
+    n, edges = graph.vertices, graph.edges
     layer: Document = {"units": 1, "activation": activation}
-    return layer if bias else {**layer, "bias": False}
+    if not bias:
+        layer["bias"] = False
+    data: Document = {
+        "x": [
+            *(indicator((v,), n) for v in range(n)),
+            *(indicator(edge, n, "1/2" if bias else 1) for edge in edges),
+        ],
+        "y": [*([1] for _ in range(n)), *([edge_label] for _ in edges)],
+    }
+    if edge_weight != 1:
+        data["sample_weights"] = [*(1 for _ in range(n)), *(edge_weight for _ in edges)]
+    return instance_document(
+        f"{name}-{n}-{len(edges)}",
+        {"inputs": n, "layers": [layer]},
+        weights,
+        data,
+        {"name": loss, "reduction": "sum"},
+        threshold,
+        {"graph": str(graph)},
+    )
+
+
+def values_of(graph: Hypergraph, cover: Cover, inside: int, bias: bool) -> tuple[Rational, ...]:
+    """θ of a cover: a weight ``inside`` on it, 1 elsewhere, b = 0."""
+    chosen = set(cover)
+    weights = (mpq(inside if v in chosen else 1) for v in range(graph.vertices))
+    return (*weights, *((mpq(0),) if bias else ()))
 
 
 def split_bias(graph: Hypergraph, values: Sequence[V]) -> tuple[Sequence[V], V | None]:

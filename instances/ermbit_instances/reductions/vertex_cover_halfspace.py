@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 from gmpy2 import mpq
 
-from ermbit_instances.documents import Document, instance_document
+from ermbit_instances.documents import Document
 from ermbit_instances.rational import Rational
 from ermbit_instances.reductions.hypergraph import Hypergraph
 from ermbit_instances.reductions.vertex_cover import (
     Cover,
-    check_graph,
-    inputs,
-    one_neuron,
+    neuron_instance,
     split_bias,
+    values_of,
 )
 
 if TYPE_CHECKING:
@@ -35,19 +34,15 @@ def instance(
 
     ``meta`` has the graph. Raises UsageError for a source that is no graph.
     """
-    check_graph(graph)
-    n = graph.vertices
-    return instance_document(
-        f"vertex-cover-halfspace-{n}-{len(graph.edges)}",
-        {"inputs": n, "layers": [one_neuron("identity", bias)]},
+    return neuron_instance(
+        "vertex-cover-halfspace",
+        graph,
         weights,
-        {
-            "x": inputs(graph, bias),
-            "y": [*([1] for _ in range(n)), *([-1] for _ in graph.edges)],
-        },
-        {"name": "zero_one", "reduction": "sum"},
         threshold,
-        {"graph": str(graph)},
+        activation="identity",
+        loss="zero_one",
+        bias=bias,
+        edge_label=-1,
     )
 
 
@@ -58,9 +53,7 @@ def needed_values(bias: bool) -> frozenset[int]:
 
 def certificate(graph: Hypergraph, cover: Cover, bias: bool) -> tuple[Rational, ...]:
     """w = -2 on the cover, 1 elsewhere, b = 0: the errors are the vertices of the cover."""
-    chosen = set(cover)
-    weights = (mpq(-2 if v in chosen else 1) for v in range(graph.vertices))
-    return (*weights, *((mpq(0),) if bias else ()))
+    return values_of(graph, cover, -2, bias)
 
 
 def solution(graph: Hypergraph, values: Sequence[Value]) -> Cover:

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING
 from gmpy2 import mpq
 
 from ermbit_instances.algebraic import AlgebraicNumber
-from ermbit_instances.documents import Document, instance_document
+from ermbit_instances.documents import Document
 from ermbit_instances.rational import Rational
 from ermbit_instances.reductions.hypergraph import Hypergraph
 from ermbit_instances.reductions.vertex_cover import (
     Cover,
-    check_graph,
-    inputs,
-    one_neuron,
+    neuron_instance,
     split_bias,
+    values_of,
 )
 
 if TYPE_CHECKING:
@@ -39,22 +38,16 @@ def instance(
 
     ``meta`` has the graph. Raises UsageError for a source that is no graph.
     """
-    check_graph(graph)
-    n = graph.vertices
-    data: Document = {
-        "x": inputs(graph, bias),
-        "y": [*([1] for _ in range(n)), *([0] for _ in graph.edges)],
-    }
-    if bias:
-        data["sample_weights"] = [*(1 for _ in range(n)), *(2 for _ in graph.edges)]
-    return instance_document(
-        f"vertex-cover-relu-{n}-{len(graph.edges)}",
-        {"inputs": n, "layers": [one_neuron("relu", bias)]},
+    return neuron_instance(
+        "vertex-cover-relu",
+        graph,
         weights,
-        data,
-        {"name": loss, "reduction": "sum"},
         threshold,
-        {"graph": str(graph)},
+        activation="relu",
+        loss=loss,
+        bias=bias,
+        edge_label=0,
+        edge_weight=2 if bias else 1,
     )
 
 
@@ -65,9 +58,7 @@ def needed_values(bias: bool) -> frozenset[int]:
 
 def certificate(graph: Hypergraph, cover: Cover, bias: bool) -> tuple[Rational, ...]:
     """w = -1 on the cover, 1 elsewhere, b = 0: the loss is the size of the cover."""
-    chosen = set(cover)
-    weights = (mpq(-1 if v in chosen else 1) for v in range(graph.vertices))
-    return (*weights, *((mpq(0),) if bias else ()))
+    return values_of(graph, cover, -1, bias)
 
 
 def solution(graph: Hypergraph, values: Sequence[Value]) -> Cover:

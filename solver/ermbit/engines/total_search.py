@@ -11,7 +11,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from ermbit.engines.engine import Budget, Engine, Expired, Incumbent, LowerBound, Outcome, Report
+from ermbit.engines.engine import (
+    Budget,
+    Capability,
+    Engine,
+    Expired,
+    Incumbent,
+    LowerBound,
+    Outcome,
+    Report,
+    Task,
+)
 from ermbit_encodings.integer_form import IntegerForm
 from ermbit_encodings.problem import Problem
 from ermbit_instances.errors import InternalError
@@ -73,8 +83,18 @@ class TotalSearchEngine(Engine, Generic[P]):
         """Everything the search needs, or why there is no search."""
 
     @abstractmethod
+    def claim(self, prepared: P, problem: Problem, task: Task) -> Capability:
+        """What the engine says of a problem that it is prepared for."""
+
+    @abstractmethod
     def search(self, prepared: P, budget: Budget, found: Found, raised: Raised) -> TotalSearch:
         """The search, before it runs."""
+
+    def capability(self, problem: Problem, task: Task) -> Capability:
+        prepared = self.prepare(problem)
+        if isinstance(prepared, str):
+            return Capability(False, False, prepared)
+        return self.claim(prepared, problem, task)
 
     def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         prepared = self.prepare(problem)

@@ -55,9 +55,9 @@ class DeepFitsEngine(TotalSearchEngine[_Prepared]):
     def capability(self, problem: Problem, task: Task) -> Capability:
         if task == "minimize":
             return Capability(False, False, "only decides exact fits")
-        prepared = self.prepare(problem)
-        if isinstance(prepared, str):
-            return Capability(False, False, prepared)
+        return super().capability(problem, task)
+
+    def claim(self, prepared: _Prepared, problem: Problem, task: Task) -> Capability:
         cost = log_seconds(prepared.form, prepared.bounds, prepared.layers, prepared.sizes)
         if cost > COST_LIMIT:
             return Capability(False, False, f"some 10^{cost:.0f} seconds are too long")

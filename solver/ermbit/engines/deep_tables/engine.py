@@ -70,10 +70,7 @@ class DeepTablesEngine(TotalSearchEngine[_Prepared]):
     summary: ClassVar[str] = "searches tables of neurons by intervals (finite domains, any depth)"
     exhausted: ClassVar[str] = "no choice of rows is good enough"
 
-    def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = self.prepare(problem)
-        if isinstance(prepared, str):
-            return Capability(False, False, prepared)
+    def claim(self, prepared: _Prepared, problem: Problem, task: Task) -> Capability:
         sizes = ", ".join(str(group.raw) for group in prepared.groups[:6])
         more = ", …" if prepared.groups[6:] else ""
         cost = _cost(prepared)

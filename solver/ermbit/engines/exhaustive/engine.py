@@ -50,10 +50,7 @@ class ExhaustiveEngine(TotalSearchEngine[_Prepared]):
     summary: ClassVar[str] = "enumerates all parameter assignments (finite domains, small problems)"
     exhausted: ClassVar[str] = "every assignment was tried"
 
-    def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = self.prepare(problem)
-        if isinstance(prepared, str):
-            return Capability(False, False, prepared)
+    def claim(self, prepared: _Prepared, problem: Problem, task: Task) -> Capability:
         cost = prepared.work - log10(OPERATIONS_PER_SECOND)
         count = problem.assignments
         if not prepared.plan.domains:

@@ -25,6 +25,7 @@ from ermbit.engines.engine import (
     Report,
     Task,
 )
+from ermbit.engines.error_weights import WeightLevels, total_weight
 from ermbit.engines.halfspaces.lines import (
     SAMPLE_LIMIT,
     Arrangement,
@@ -61,8 +62,8 @@ class _Prepared:
 
     def total(self, weights: Sequence[Rational]) -> int:
         """The loss of weights of the neuron, times the divisor."""
-        wrong = [s.weight for s in self.rows if not self.unit.is_right(s, weights)]
-        return max(wrong, default=0) if self.is_max else sum(wrong)
+        wrong = (s.weight for s in self.rows if not self.unit.is_right(s, weights))
+        return total_weight(wrong, self.is_max)
 
 
 class HalfspacesEngine(Engine):
@@ -114,15 +115,14 @@ class HalfspacesEngine(Engine):
 
         try:
             if prepared.is_max:
-                levels = sorted({0} | {row.weight for row in prepared.rows})
+                levels = WeightLevels.of(row.weight for row in prepared.rows)
                 while lower < least:
-                    between = [t for t in levels if lower <= t < least]
-                    level = between[(len(between) - 1) // 2]
+                    level = levels.middle(lower, least)
                     found = _at_most(prepared, level, budget)
                     if found is not None:
                         better(found, prepared.total(found))
                     else:
-                        lower = min(t for t in levels if t > level)
+                        lower = levels.above(level)
                         report(LowerBound(prepared.loss(lower)))
             else:
                 for cost, found in _searched(prepared, prepared.lines, least, budget):

@@ -28,6 +28,7 @@ from ermbit.engines.engine import (
     Report,
     Task,
 )
+from ermbit.engines.error_weights import WeightLevels, total_weight
 from ermbit.engines.float_program import Columns, FloatProgram
 from ermbit.engines.hitting_sets.gordan import Core, System
 from ermbit.engines.linear_classifier import Classifier, read_classifier
@@ -159,8 +160,8 @@ class HittingSearch:
         return _Step(self.theta, self.total, self.lower)
 
     def _total(self, theta: Theta) -> int:
-        wrong = [w for i, w in enumerate(self.weights) if not self.classifier.is_right(i, theta)]
-        return max(wrong, default=0) if self.is_max else sum(wrong)
+        wrong = (w for i, w in enumerate(self.weights) if not self.classifier.is_right(i, theta))
+        return total_weight(wrong, self.is_max)
 
     def _solve(self, good: Sequence[bool]) -> Theta | BadSet:
         """θ that is right at all good samples, or a bad set among them."""
@@ -177,13 +178,12 @@ class HittingSearch:
     # -- the largest weight of an error: heavier samples must all be right
 
     def _levels(self) -> Iterator[_Step]:
-        levels = sorted({0, *self.weights})
+        levels = WeightLevels.of(self.weights)
         while self.lower < self.total:
-            between = [t for t in levels if self.lower <= t < self.total]
-            level = between[(len(between) - 1) // 2]
+            level = levels.middle(self.lower, self.total)
             found = self._solve([w > level for w in self.weights])
             if isinstance(found, BadSet):
-                self.lower = min(t for t in levels if t > level)
+                self.lower = levels.above(level)
             elif self.total > level:
                 raise InternalError(DISAGREEMENT)
             yield self._step()

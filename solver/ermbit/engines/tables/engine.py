@@ -46,10 +46,7 @@ class TablesEngine(TotalSearchEngine[_Prepared]):
     summary: ClassVar[str] = "searches tables of hidden units (finite domains, shallow networks)"
     exhausted: ClassVar[str] = "no choice from the tables is good enough"
 
-    def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = self.prepare(problem)
-        if isinstance(prepared, str):
-            return Capability(False, False, prepared)
+    def claim(self, prepared: _Prepared, problem: Problem, task: Task) -> Capability:
         units = prepared.parts.units
         sizes = ", ".join(str(unit.raw) for unit in units[:4]) + (", …" if units[4:] else "")
         reason = f"units of {sizes} assignments" if units else "no free parameter"

@@ -37,10 +37,7 @@ class TwoLayersEngine(TotalSearchEngine[Prepared]):
     summary: ClassVar[str] = "tries all first layers, compiled (finite domains, two hidden layers)"
     exhausted: ClassVar[str] = "no second layer is good enough for any first one"
 
-    def capability(self, problem: Problem, task: Task) -> Capability:
-        prepared = self.prepare(problem)
-        if isinstance(prepared, str):
-            return Capability(False, False, prepared)
+    def claim(self, prepared: Prepared, problem: Problem, task: Task) -> Capability:
         layers, rows, biases = sizes(prepared)
         work = layers * (rows**2 / 2) * biases
         if work > WORK_LIMIT:
