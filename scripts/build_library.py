@@ -37,8 +37,9 @@ from library_sources.entry import Entry  # noqa: E402
 
 import reference  # noqa: E402
 from ermbit_instances.families.family import certificate_document  # noqa: E402
+from ermbit_instances.files import write_bytes, write_text  # noqa: E402
 from ermbit_instances.instance import Instance, load  # noqa: E402
-from ermbit_instances.jsonfile import dump_json, write_bytes, write_text  # noqa: E402
+from ermbit_instances.jsonfile import dump_json  # noqa: E402
 from ermbit_instances.rational import parse_rational  # noqa: E402
 
 COLUMNS = (

@@ -49,8 +49,9 @@ from ermbit.bench.guard import Guard  # noqa: E402
 from ermbit.bench.reply import Reply  # noqa: E402
 from ermbit.bench.solver import Limits, Solver, engine  # noqa: E402
 from ermbit_instances.errors import ErmbitError  # noqa: E402
+from ermbit_instances.files import write_text  # noqa: E402
 from ermbit_instances.instance import Instance, parse_instance  # noqa: E402
-from ermbit_instances.jsonfile import dump_json, write_text  # noqa: E402
+from ermbit_instances.jsonfile import dump_json  # noqa: E402
 from ermbit_instances.rational import write_rational  # noqa: E402
 
 PACKAGES = {"cpsat": "ortools", "z3": "z3-solver", "cvc5": "cvc5", "highs": "highspy"}

@@ -32,7 +32,7 @@ from peers import environment  # noqa: E402
 from peers.__main__ import PEERS  # noqa: E402
 from peers.answer import Answer, NotSupported  # noqa: E402
 from peers.evaluation import total_at  # noqa: E402
-from peers.question import question_of  # noqa: E402
+from peers.reading import question_of  # noqa: E402
 
 HERE = ("z3-bits", "z3-integer", "cvc5-bits", "cvc5-integer", "highs")
 """Peers whose packages the test environment has; CP-SAT runs in an environment of its own."""

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from gmpy2 import mpq
 
 from ermbit_instances import limits
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.rational import Rational, write_rational
 
 Kind = Literal["piecewise_linear", "polynomial", "max"]

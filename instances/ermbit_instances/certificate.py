@@ -21,8 +21,10 @@ from ermbit_instances.certificate_values import (
     exact,
     write_value,
 )
+from ermbit_instances.files import write_text
 from ermbit_instances.instance import Instance
-from ermbit_instances.jsonfile import Node, dump_json, read_json, write_text
+from ermbit_instances.json_node import Node
+from ermbit_instances.jsonfile import dump_json, read_json
 from ermbit_instances.network import Entry, Network
 from ermbit_instances.parameter_vector import exact_array
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gmpy2 import mpq
 
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.network import Entry, Layer, Network
 from ermbit_instances.parameter_vector import ParameterVector, as_float
 from ermbit_instances.rational import Rational, from_float, write_rational

@@ -15,7 +15,8 @@ from gmpy2 import mpq
 
 from ermbit_instances import limits
 from ermbit_instances.errors import InputError
-from ermbit_instances.jsonfile import Node, describe, read_bytes
+from ermbit_instances.files import read_bytes
+from ermbit_instances.json_node import Node, describe
 from ermbit_instances.npz import read_npz_table
 from ermbit_instances.rational import Rational, parse_rational, shorten, write_rational
 from ermbit_instances.table import Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ermbit_instances import limits
 from ermbit_instances.domain import REAL, Domain, FiniteDomain, IntegerDomain
 from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.rational_domain import RationalDomain
 
 _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -17,7 +17,9 @@ from typing import Any
 
 from ermbit_instances.dataset import Dataset, read_dataset
 from ermbit_instances.errors import InputError
-from ermbit_instances.jsonfile import Node, dump_json, read_json, write_text
+from ermbit_instances.files import write_text
+from ermbit_instances.json_node import Node
+from ermbit_instances.jsonfile import dump_json, read_json
 from ermbit_instances.loss import Loss, read_loss
 from ermbit_instances.network import Entry, Layer, Network
 from ermbit_instances.network_file import read_network

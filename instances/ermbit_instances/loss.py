@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from gmpy2 import mpq
 
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.rational import Rational, write_rational
 
 LossName = Literal["absolute", "squared", "hinge", "zero_one"]

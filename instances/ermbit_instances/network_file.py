@@ -11,7 +11,7 @@ from dataclasses import replace
 from ermbit_instances import limits
 from ermbit_instances.domain import Domain
 from ermbit_instances.domain_file import read_domain
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.layers_file import read_layers
 from ermbit_instances.network import Network
 from ermbit_instances.neurons_file import read_neurons

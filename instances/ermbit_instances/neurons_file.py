@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from ermbit_instances import limits
 from ermbit_instances.activation import read_activation
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.network import Entry, Layer, Network
 from ermbit_instances.weight_entries import Numbering, read_entry
 

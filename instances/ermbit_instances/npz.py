@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ermbit_instances import limits
 from ermbit_instances.errors import InputError
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.table import Table
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from gmpy2 import mpq
 
 from ermbit_instances import limits
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.network import Entry
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ermbit_instances.jsonfile import write_text
+from ermbit_instances.files import write_text
 
 PATH = Path(__file__).with_name("answers.json")
 

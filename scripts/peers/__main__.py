@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from peers.answer import Answer, NotSupported
-from peers.question import read
+from peers.reading import read
 
 PEERS = {
     "cpsat": ("cpsat", {}),

@@ -36,20 +36,20 @@ def run(
         return Answer("unsat", encoding=theory)
     builder = Builder(question, backend, theory, budget)
     total = builder.total()
-    encoding = f"{theory}, nonlinear" if builder.nonlinear else theory
+    encoding = f"{theory}, nonlinear" if builder.t.nonlinear else theory
     counted = question.integral or question.loss == "zero_one"
     if task == "minimize" and not counted:
         return _optimise(builder, total, backend, deadline, encoding)
     solver = _solver(builder, backend, task)
-    for assertion in builder.assertions:
+    for assertion in builder.t.assertions:
         solver.add(assertion)
-    term = builder.term(total)
+    term = builder.t.term(total)
     if budget is not None:
-        solver.add(term <= builder.constant(_most(builder, budget)))
+        solver.add(term <= builder.t.constant(_most(builder, budget)))
         status = _check(solver, backend, deadline)
         if status != "sat":
             return Answer(status, encoding=encoding)
-        values = builder.values(solver.model())
+        values = builder.network.values(solver.model())
         if not all(p.admits(v) for p, v in zip(question.parameters, values, strict=True)):
             reason = "a solution over the reals that is not in the domains"
             return Answer("unknown", reason=reason, encoding=encoding)
@@ -69,13 +69,13 @@ def _bisected(
         assumptions = []
         if best is not None:
             middle = (low + high - 1) // 2
-            within = builder.s.Bool(f"total at most {middle}")
-            bound = builder.constant(_most(builder, middle * unit))
-            solver.add(builder.s.Implies(within, total <= bound))
+            within = builder.t.s.Bool(f"total at most {middle}")
+            bound = builder.t.constant(_most(builder, middle * unit))
+            solver.add(builder.t.s.Implies(within, total <= bound))
             assumptions = [within]
         status = _check(solver, backend, deadline, assumptions)
         if status == "sat":
-            values = builder.values(solver.model())
+            values = builder.network.values(solver.model())
             numbers = [v for v in values if not isinstance(v, str)]
             if len(numbers) < len(values):
                 raise NotSupported("minimising with algebraic weights")
@@ -97,7 +97,7 @@ def _bisected(
 
 def _most(builder: Builder, budget: Number) -> Number:
     """The largest constant that the theory can write; a larger budget is no constraint."""
-    return budget if builder.theory != "bits" else min(budget, 2 ** (builder.width - 1) - 1)
+    return budget if builder.t.theory != "bits" else min(budget, 2 ** (builder.t.width - 1) - 1)
 
 
 def _grid(question: Question) -> Fraction:
@@ -112,14 +112,14 @@ def _grid(question: Question) -> Fraction:
 def _solver(builder: Builder, backend: str, task: str) -> Any:
     logic = {
         "bits": "QF_BV",
-        "integer": "QF_NIA" if builder.nonlinear else "QF_LIA",
-        "real": "QF_NRA" if builder.nonlinear else "QF_LRA",
-    }[builder.theory]
+        "integer": "QF_NIA" if builder.t.nonlinear else "QF_LIA",
+        "real": "QF_NRA" if builder.t.nonlinear else "QF_LRA",
+    }[builder.t.theory]
     if backend == "z3":
         if logic == "QF_LRA" or (logic == "QF_LIA" and task == "minimize"):
-            return builder.s.SimpleSolver()
-        return builder.s.SolverFor(logic)
-    solver = builder.s.SolverFor(logic)
+            return builder.t.s.SimpleSolver()
+        return builder.t.s.SolverFor(logic)
+    solver = builder.t.s.SolverFor(logic)
     if task == "minimize":
         solver.setOption("incremental", "true")
     return solver
@@ -145,19 +145,19 @@ def _optimise(
     """The least loss over the reals by z3's optimiser; linear encodings only."""
     if backend != "z3":
         raise NotSupported("cvc5 has no optimiser")
-    if builder.nonlinear:
+    if builder.t.nonlinear:
         raise NotSupported("z3's optimiser is linear")
-    optimiser = builder.s.Optimize()
-    for assertion in builder.assertions:
+    optimiser = builder.t.s.Optimize()
+    for assertion in builder.t.assertions:
         optimiser.add(assertion)
-    handle = optimiser.minimize(builder.term(total))
+    handle = optimiser.minimize(builder.t.term(total))
     optimiser.set("timeout", max(1, int((deadline - time.monotonic()) * 1000)))
     status = str(optimiser.check())
     if status != "sat":
         return Answer("unknown", reason="no answer in time", encoding=encoding)
     _, finite, infinitesimal = optimiser.lower_values(handle)
-    value = builder.question.loss_of(builder.number(finite))  # type: ignore[arg-type]
+    value = builder.question.loss_of(builder.t.number(finite))  # type: ignore[arg-type]
     if str(infinitesimal) != "0":
         return Answer("infimum", bound=value, encoding=encoding)
-    parameters = builder.question.certificate(builder.values(optimiser.model()))
+    parameters = builder.question.certificate(builder.network.values(optimiser.model()))
     return Answer("optimal", value, value, parameters, encoding=encoding)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gmpy2 import mpq
 
 from ermbit_instances.certificate import FORMAT, VERSION, Value, write_value
-from ermbit_instances.jsonfile import dump_json, write_text
+from ermbit_instances.files import write_text
+from ermbit_instances.jsonfile import dump_json
 from ermbit_instances.rational import Rational
 
 if TYPE_CHECKING:

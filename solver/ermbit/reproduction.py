@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ermbit_instances.errors import InternalError
+from ermbit_instances.files import write_text
 from ermbit_instances.instance import Instance
-from ermbit_instances.jsonfile import dump_json, write_text
+from ermbit_instances.jsonfile import dump_json
 
 FORMAT = "ermbit-reproduction"
 VERSION = 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import reference
 from ermbit_instances.activation import MAX, Activation, read_activation
 from ermbit_instances.errors import InputError, LimitError
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 
 JUMPS = {
     "name": "piecewise_linear",

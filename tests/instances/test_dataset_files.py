@@ -11,7 +11,7 @@ from gmpy2 import mpq
 
 from ermbit_instances.dataset import Dataset, read_dataset
 from ermbit_instances.errors import InputError
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 
 
 def read(document: dict[str, Any], folder: Path | None = None, **options: Any) -> Dataset:

@@ -17,7 +17,7 @@ from ermbit_instances.domain import REAL, Domain
 from ermbit_instances.domain_file import read_domain
 from ermbit_instances.errors import InputError, LimitError
 from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 
 DOCUMENTS: list[dict[str, Any]] = [
     {"domain": "integer", "low": -3, "high": 4},

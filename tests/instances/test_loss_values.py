@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import reference
 from ermbit_instances.errors import InputError
 from ermbit_instances.instance import parse_instance
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.loss import Loss, read_loss
 
 numbers = st.fractions(min_value=-4, max_value=4, max_denominator=4)

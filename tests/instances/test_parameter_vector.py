@@ -27,7 +27,7 @@ from ermbit_instances.domain import (
 from ermbit_instances.domain_file import read_domain
 from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
 from ermbit_instances.instance import parse_instance
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.network import Network
 from ermbit_instances.parameter_vector import ParameterVector, as_float, exact_array
 from ermbit_instances.rational_domain import RationalDomain

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from engine_checks import check_certificate, decide, fraction, least, minimize, problem_of
 from ermbit.engines.cells.bounds import ExactRows, exact_bound
 from ermbit.engines.cells.exact import maximise
+from ermbit.engines.cells.linear_program import LinearProgram
 from ermbit.engines.cells.network import read_cone_network
-from ermbit.engines.cells.program import LinearProgram, Units
+from ermbit.engines.cells.program import Units
 from ermbit.engines.cells.rays import RayTable, basis, ray_table, rays
 from ermbit.engines.cells.squares import SquaredProgram
 from ermbit.engines.cells.target import Target, read_target

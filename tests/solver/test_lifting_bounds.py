@@ -18,9 +18,10 @@ from engine_checks import fraction, minimize, problem_of
 from ermbit.engines.engine import Budget
 from ermbit.engines.lifting.directions import DirectionSearch, read_power_unit
 from ermbit.engines.lifting.distance import distance_bound
+from ermbit.engines.lifting.form_system import form_system
 from ermbit.engines.lifting.multipliers import Rounding, read_dual
 from ermbit.engines.lifting.one_sign import one_sign_bound
-from ermbit.engines.lifting.quadratic import form_system, read_quadratic_network
+from ermbit.engines.lifting.quadratic import read_quadratic_network
 from ermbit.engines.lifting.relaxation import read_relaxation
 from polynomial_networks import HAIR, answer, document
 from reference import Document

@@ -11,7 +11,7 @@ from typing import Any
 from ermbit_instances.activation import Activation, read_activation
 from ermbit_instances.errors import InputError
 from ermbit_instances.families.family import FamilyError, read_rational
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.rational import write_rational
 
 NOTATION = (

@@ -18,7 +18,7 @@ from ermbit_instances.errors import InputError
 from ermbit_instances.families.family import FamilyError, read_rational
 from ermbit_instances.families.rng import Rng
 from ermbit_instances.float_domain import FLOAT_FORMATS, FloatDomain
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.rational import Rational, write_rational
 from ermbit_instances.rational_domain import RationalDomain
 

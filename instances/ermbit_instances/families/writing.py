@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 
 from ermbit_instances.families.family import Generated
-from ermbit_instances.jsonfile import dump_json, write_text
+from ermbit_instances.files import write_text
+from ermbit_instances.jsonfile import dump_json
 
 
 def write(generated: Generated, directory: str | os.PathLike[str]) -> tuple[Path, ...]:

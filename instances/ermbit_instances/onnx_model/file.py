@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ermbit_instances import limits
 from ermbit_instances.errors import InputError, LimitError
-from ermbit_instances.jsonfile import read_bytes
+from ermbit_instances.files import read_bytes
 from ermbit_instances.parameter_vector import exact_array
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from ermbit_instances.activation import IDENTITY, SIGN, Activation
 from ermbit_instances.certificate_values import VectorCollector
-from ermbit_instances.jsonfile import Node
+from ermbit_instances.json_node import Node
 from ermbit_instances.network import Layer, Network
 from ermbit_instances.onnx_model.blocks import Block, Diagonal
 from ermbit_instances.onnx_model.file import OnnxModel

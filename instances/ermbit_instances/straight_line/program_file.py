@@ -21,7 +21,7 @@ from typing import NoReturn, cast
 
 from ermbit_instances import limits
 from ermbit_instances.errors import InputError, LimitError
-from ermbit_instances.jsonfile import read_bytes
+from ermbit_instances.files import read_bytes
 from ermbit_instances.rational import shorten
 from ermbit_instances.straight_line.program import CONSTANTS, NAME, Instruction, Operation, Program
 

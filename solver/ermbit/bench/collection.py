@@ -23,8 +23,8 @@ from ermbit_instances import families, limits
 from ermbit_instances.certificate import write_value
 from ermbit_instances.errors import ErmbitError, InputError, MissingFileError, UsageError
 from ermbit_instances.families.writing import write
+from ermbit_instances.files import read_bytes
 from ermbit_instances.instance import Instance, load
-from ermbit_instances.jsonfile import read_bytes
 from ermbit_instances.rational import Rational, write_rational
 
 ENDING = ".erm.json"

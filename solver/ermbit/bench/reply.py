@@ -16,7 +16,8 @@ from ermbit.bench.process import Finished
 from ermbit_instances.algebraic import parse_root
 from ermbit_instances.certificate import Value, write_value
 from ermbit_instances.errors import ErmbitError
-from ermbit_instances.jsonfile import RawNumber, parse_json
+from ermbit_instances.json_node import RawNumber
+from ermbit_instances.jsonfile import parse_json
 from ermbit_instances.rational import parse_rational
 
 STATUSES: Mapping[Task, tuple[str, ...]] = {

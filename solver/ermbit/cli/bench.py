@@ -156,7 +156,7 @@ def _show(done: int, to_do: int, record: Record) -> None:
 
 def _output(session: Session, arguments: argparse.Namespace, plots: Path | None) -> Output:
     from ermbit.bench.tables import document, report
-    from ermbit_instances.jsonfile import write_bytes
+    from ermbit_instances.files import write_bytes
 
     drawn: list[str] = []
     if plots is not None and session.records:

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> Output:
     from ermbit.dichotomy import FEWEST_POINTS, MOST_BITS, fit, measure
     from ermbit.dichotomy_figure import Curve, draw
     from ermbit_instances.errors import UsageError
-    from ermbit_instances.jsonfile import write_bytes, write_text
+    from ermbit_instances.files import write_bytes, write_text
 
     given: dict[str, Any] = {}
     for option in OPTIONS:

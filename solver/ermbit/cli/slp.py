@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Output:
     from ermbit_instances.errors import InputError, UsageError
-    from ermbit_instances.jsonfile import dump_json, write_text
+    from ermbit_instances.files import write_text
+    from ermbit_instances.jsonfile import dump_json
     from ermbit_instances.straight_line import compile_program, load_program, read_polynomial
 
     program = load_program(arguments.program)

@@ -22,14 +22,8 @@ from gmpy2 import mpq
 
 from ermbit.engines.cells.ascent import Floats
 from ermbit.engines.cells.descent import Ground
-from ermbit.engines.cells.program import (
-    Combination,
-    LinearProgram,
-    Mask,
-    Program,
-    Start,
-    Units,
-)
+from ermbit.engines.cells.linear_program import LinearProgram
+from ermbit.engines.cells.program import Combination, Mask, Program, Start, Units
 from ermbit.engines.cells.rays import RayTable
 from ermbit.engines.cells.squares import SquaredProgram
 from ermbit.engines.cells.target import Target

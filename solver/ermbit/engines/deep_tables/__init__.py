@@ -2,7 +2,9 @@
 
 ``engine``      what it is complete for; the search
 ``variables``   the groups of parameters that are chosen, and their trees
-``intervals``   interval evaluation, and where to cut
+``evaluation``  intervals for all neurons
+``cuts``        where to cut: what the outputs' widths are due to
+``intervals``   both as the rule of a search
 ``arithmetic``  intervals of many integers at once
 ``incumbents``  good choices before anything is proved
 """

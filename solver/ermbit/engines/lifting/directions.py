@@ -22,6 +22,7 @@ import numpy as np
 from gmpy2 import mpq
 
 from ermbit.engines.engine import Budget
+from ermbit.engines.lifting.least_loss import relaxed_minimum
 from ermbit.engines.lifting.linear import Column, coordinates, independent, primitive
 from ermbit.engines.lifting.multipliers import (
     Floats,
@@ -35,7 +36,7 @@ from ermbit.engines.lifting.multipliers import (
 from ermbit.engines.lifting.outer import read_outer_weights, span, theta_for
 from ermbit.engines.lifting.program import Undecided
 from ermbit.engines.lifting.quadratic import sign_of
-from ermbit.engines.lifting.relaxation import Relaxation, relaxed_minimum, restricted
+from ermbit.engines.lifting.relaxation import Relaxation, restricted
 from ermbit_instances.network import Network
 from ermbit_instances.rational import Rational
 

@@ -22,12 +22,12 @@ import numpy as np
 from gmpy2 import mpq
 from numpy.typing import NDArray
 
+from ermbit.engines.lifting.form_system import FormSystem
 from ermbit.engines.lifting.forms import Matrix, conjugated, inertia
 from ermbit.engines.lifting.linear import Column, independent
 from ermbit.engines.lifting.multipliers import are_short, read_dual
 from ermbit.engines.lifting.one_sign import freed
 from ermbit.engines.lifting.program import least_squares
-from ermbit.engines.lifting.quadratic import FormSystem
 from ermbit.engines.lifting.relaxation import Relaxation
 from ermbit_instances.rational import Rational
 

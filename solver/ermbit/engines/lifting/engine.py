@@ -68,10 +68,11 @@ def _prepare(problem: Problem, seed: int) -> Prepared | str:
         return f"more than {EDGE_LIMIT} edges"
     if network.edge_count * len(problem.samples.rows) > WORK_LIMIT:
         return "too many edges and samples"
+    from ermbit.engines.lifting.form_system import form_system
     from ermbit.engines.lifting.linked import read_linked_system
     from ermbit.engines.lifting.outer import best_choice, read_outer_weights
     from ermbit.engines.lifting.prepared import Prepared
-    from ermbit.engines.lifting.quadratic import form_system, read_quadratic_network
+    from ermbit.engines.lifting.quadratic import read_quadratic_network
     from ermbit.engines.lifting.relaxation import read_relaxation
 
     relaxation = read_relaxation(problem)
@@ -112,7 +113,7 @@ def _completeness(prepared: Prepared, task: Task) -> tuple[bool, str]:
             return True, f"{reason}, reached by outer weights"
         return False, f"{reason}, reached by outer weights if their bits suffice"
     if prepared.forms is not None and prepared.forms.network.is_real:
-        from ermbit.engines.lifting.quadratic import ROOT_LIMIT
+        from ermbit.engines.lifting.form_system import ROOT_LIMIT
         from ermbit.engines.lifting.rank import is_decided
 
         if prepared.has_all_forms and not shifted:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from gmpy2 import mpq
 
+from ermbit.engines.lifting.form_system import FormSystem
 from ermbit.engines.lifting.forms import Matrix, inertia
 from ermbit.engines.lifting.linear import Column, spans
 from ermbit.engines.lifting.multipliers import (
@@ -30,7 +31,6 @@ from ermbit.engines.lifting.multipliers import (
     read_dual,
     scaled,
 )
-from ermbit.engines.lifting.quadratic import FormSystem
 from ermbit.engines.lifting.relaxation import Relaxation
 from ermbit_instances.rational import Rational
 

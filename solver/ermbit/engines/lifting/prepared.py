@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ermbit.engines.lifting.form_system import FormSystem
 from ermbit.engines.lifting.linked import LinkedSystem
 from ermbit.engines.lifting.outer import Choice, OuterWeights
-from ermbit.engines.lifting.quadratic import FormSystem
 from ermbit.engines.lifting.relaxation import Relaxation
 
 

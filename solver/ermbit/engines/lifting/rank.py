@@ -14,10 +14,10 @@ from typing import Literal
 
 from gmpy2 import mpq
 
+from ermbit.engines.lifting.form_system import FormSystem
 from ermbit.engines.lifting.forms import Line, Matrix, added, inertia, line, squares
 from ermbit.engines.lifting.linear import Vector, primitive, rank
 from ermbit.engines.lifting.pencil import low_rank_points
-from ermbit.engines.lifting.quadratic import FormSystem
 from ermbit_instances.algebraic import AlgebraicNumber
 from ermbit_instances.certificate import Value
 

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from gmpy2 import mpq
 
-from ermbit.engines.engine import Budget, Incumbent, LowerBound, Outcome, Report
+from ermbit.engines.engine import Budget, LowerBound, Outcome, Report
+from ermbit.engines.lifting.attainment import Attainment
 from ermbit.engines.lifting.directions import DirectionSearch, read_power_unit
 from ermbit.engines.lifting.distance import distance_bound
+from ermbit.engines.lifting.findings import Findings
+from ermbit.engines.lifting.form_system import form_system
+from ermbit.engines.lifting.inner_weights import Family, FormFamily, outer_family
 from ermbit.engines.lifting.lattice import is_missed
-from ermbit.engines.lifting.linear import Vector
-from ermbit.engines.lifting.linked import Outputs
+from ermbit.engines.lifting.least_loss import relaxed_steps
 from ermbit.engines.lifting.one_sign import one_sign_bound
-from ermbit.engines.lifting.outer import Span, span, theta_for
 from ermbit.engines.lifting.prepared import Prepared
 from ermbit.engines.lifting.program import Undecided
-from ermbit.engines.lifting.quadratic import form_system, read_quadratic_network
-from ermbit.engines.lifting.rank import Reach, approaching, reach, reaching
-from ermbit.engines.lifting.relaxation import Relaxed, relaxed_steps
-from ermbit.engines.lifting.search import Family, FormFamily, candidates, outer_family
-from ermbit.verifier.verify import exact_loss
+from ermbit.engines.lifting.quadratic import read_quadratic_network
+from ermbit.engines.lifting.relaxation import Relaxed
+from ermbit.engines.lifting.search import candidates
 from ermbit_encodings.problem import Problem
-from ermbit_instances.algebraic import AlgebraicLimitError
 from ermbit_instances.certificate import Value
-from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
 FIRST_CELLS, LAST_CELLS = 200, 300
 """Cells of directions before the numerical search, and of a lower bound in minimising."""
-
-DOUBLINGS = 400
-"""How often the size of a network that approaches an infimum is doubled."""
 
 UNSOLVED = "a linear program could not be solved exactly"
 NOT_REACHED = "the relaxation is not known to be reached by a network"
@@ -47,19 +42,18 @@ class Run:
 
     Attributes:
         problem, prepared, budget, report: what is asked.
-        best, least: the best θ and its loss.
-        lower: no network has a smaller loss.
-        outside: a θ was found that lies outside the domains.
+        known: the best network and the lower bound.
+        attainment: ways to reach the relaxation.
     """
 
     problem: Problem
     prepared: Prepared
     budget: Budget
     report: Report
-    best: tuple[Value, ...] | None = None
-    least: Rational | None = None
-    lower: Rational = field(default_factory=lambda: mpq(0))
-    outside: bool = False
+
+    def __post_init__(self) -> None:
+        self.known = Findings(self.problem, self.report)
+        self.attainment = Attainment(self.prepared, self.budget, self.known)
 
     def decide(self, threshold: Rational) -> Outcome:
         """Is there θ with L(θ) ≤ threshold?"""
@@ -77,24 +71,24 @@ class Run:
                 break
         if relaxed is None:
             return self._unknown(UNSOLVED)
-        self.lower = relaxed.lower
-        if relaxed.loss <= threshold and self._spanned(relaxed, threshold):
+        self.known.lower = relaxed.lower
+        if relaxed.loss <= threshold and self.attainment.by_outer_weights(relaxed, threshold):
             return self._sat()
-        reached = self._reached(relaxed)
+        reached = self.attainment.reached(relaxed)
         if reached is not None:
             if reached.status == "attained" and relaxed.loss <= threshold:
-                if self._forms(reached, relaxed, threshold):
+                if self.attainment.by_forms(reached, relaxed, threshold):
                     return self._sat()
             if reached.status == "approached" and relaxed.lower < threshold:
-                if self._approach(reached, relaxed, threshold):
+                if self.attainment.approach(reached, relaxed, threshold):
                     return self._sat()
             is_only = relaxed.lower == threshold and self._is_unique(relaxed)
             if is_only and reached.status in ("approached", "refuted"):
                 reason = "the only outputs that are so good need more squares than there are units"
                 return Outcome("unsat", reason=reason, statistics=self._statistics())
-        if self._offer(self._least_values(), threshold):
+        if self.known.offer(self._least_values(), threshold):
             return self._sat()
-        is_tight = self.lower == threshold
+        is_tight = self.known.lower == threshold
         if is_tight and self._searched(threshold):
             return self._sat()
         if self._is_refuted(threshold):
@@ -105,55 +99,47 @@ class Run:
                 reason = "no direction of the weights of the unit is so good"
                 return Outcome("unsat", reason=reason, statistics=self._statistics())
             is_due = cells is not None and not is_tight
-            if self._is_met(threshold) or (is_due and self._searched(threshold)):
+            if self.known.meets(threshold) or (is_due and self._searched(threshold)):
                 return self._sat()
-        return self._unknown(OUTSIDE if self.outside else NOT_REACHED)
+        return self._unknown(OUTSIDE if self.known.outside else NOT_REACHED)
 
     def minimize(self) -> Outcome:
         """The least loss."""
+        known = self.known
         self.report(LowerBound(mpq(0)))
         if self.budget.expired:
             return self._unknown("time limit")
         relaxed = None
         for relaxed in self._steps():
-            self._raise(relaxed.lower)
-            if self.least is None or relaxed.loss < self.least:
-                self._spanned(relaxed, relaxed.loss)
+            known.raise_to(relaxed.lower)
+            if known.least is None or relaxed.loss < known.least:
+                self.attainment.by_outer_weights(relaxed, relaxed.loss)
         if relaxed is None:
             return self._unknown(UNSOLVED)
-        reached = None if self.least == self.lower else self._reached(relaxed)
+        reached = None if known.is_optimal else self.attainment.reached(relaxed)
         if reached is not None and reached.status == "attained":
-            self._forms(reached, relaxed, relaxed.loss)
-        if self.least is not None and self.least == self.lower:
+            self.attainment.by_forms(reached, relaxed, relaxed.loss)
+        if known.is_optimal:
             statistics = self._statistics()
-            return Outcome("optimal", self.best, self.lower, statistics=statistics)
+            return Outcome("optimal", known.best, known.lower, statistics=statistics)
         if reached is not None and reached.status == "approached" and relaxed.is_solved:
             gap = max(relaxed.lower, mpq(1)) / 1024
-            self._approach(reached, relaxed, relaxed.lower + gap)
-            if self._is_unique(relaxed) and self._is_real:
+            self.attainment.approach(reached, relaxed, relaxed.lower + gap)
+            if self._is_unique(relaxed) and self.attainment.is_real:
                 reason = "approached by ever larger weights, and not attained"
-                return Outcome("infimum", self.best, self.lower, reason, self._statistics())
-        self._offer(self._least_values(), self.lower)
+                return Outcome("infimum", known.best, known.lower, reason, self._statistics())
+        known.offer(self._least_values(), known.lower)
         for bound in self._stronger():
-            self._raise(bound)
+            known.raise_to(bound)
         is_done = self._searched(None) or self._directed(None, None)
-        if is_done or (self.least is not None and self.least == self.lower):
-            return Outcome("optimal", self.best, self.lower, statistics=self._statistics())
-        reason = OUTSIDE if self.outside else NOT_REACHED
-        if self.best is None:
-            return Outcome("unknown", None, self.lower, reason, self._statistics())
-        return Outcome("feasible", self.best, self.lower, reason, self._statistics())
+        if is_done or known.is_optimal:
+            return Outcome("optimal", known.best, known.lower, statistics=self._statistics())
+        reason = OUTSIDE if known.outside else NOT_REACHED
+        if known.best is None:
+            return Outcome("unknown", None, known.lower, reason, self._statistics())
+        return Outcome("feasible", known.best, known.lower, reason, self._statistics())
 
     # -- parts
-
-    @cached_property
-    def _span(self) -> Span | None:
-        """What the outer weights reach, exactly."""
-        prepared = self.prepared
-        if prepared.outer is None or prepared.choice is None:
-            return None
-        network, inputs = self.problem.instance.network, prepared.relaxation.inputs
-        return span(network, prepared.outer, inputs, prepared.choice.inner)
 
     def _steps(self) -> Iterator[Relaxed]:
         try:
@@ -184,62 +170,6 @@ class Run:
             return True
         return relaxed.lower == 0 and loss.name in ("absolute", "squared")
 
-    def _reached(self, relaxed: Relaxed) -> Reach | Outputs | None:
-        if self.prepared.forms is not None:
-            try:
-                return reach(self.prepared.forms, relaxed.values, self.budget.deadline)
-            except Undecided:
-                return None
-        if self.prepared.linked is not None:
-            return self.prepared.linked.reach(relaxed.values[0])
-        return None
-
-    def _spanned(self, relaxed: Relaxed, limit: Rational) -> bool:
-        """Take θ with the outputs of a relaxed solution, if outer weights reach them."""
-        if self._span is None or self.prepared.outer is None:
-            return False
-        theta = theta_for(self.prepared.outer, self._span, relaxed.values)
-        return theta is not None and self._offer(theta, limit)
-
-    def _forms(self, found: Reach | Outputs, relaxed: Relaxed, limit: Rational) -> bool:
-        """Take θ with attained outputs."""
-        theta: tuple[Value, ...] | None = None
-        if isinstance(found, Outputs):
-            assert self.prepared.linked is not None
-            theta = self.prepared.linked.reaching(found, relaxed.values[0])
-        else:
-            assert self.prepared.forms is not None
-            theta = reaching(self.prepared.forms, found, relaxed.values)
-        return theta is not None and self._offer(theta, limit)
-
-    def _approach(self, found: Reach | Outputs, relaxed: Relaxed, limit: Rational) -> bool:
-        """Networks that come ever nearer, until the loss is at most the limit."""
-        size = 1
-        for _ in range(DOUBLINGS):
-            if self.budget.expired:
-                return False
-            theta = self._near(found, size, relaxed.values[0])
-            if theta is not None and self._offer(theta, limit):
-                return True
-            size *= 4
-        return False
-
-    def _near(self, found: Reach | Outputs, size: int, values: Vector) -> tuple[Value, ...] | None:
-        if isinstance(found, Outputs):
-            assert self.prepared.linked is not None
-            return self.prepared.linked.approaching(found, size, values)
-        assert self.prepared.forms is not None and found.line is not None
-        through, sign = found.line
-        return approaching(self.prepared.forms, through, sign * size, values)
-
-    @property
-    def _is_real(self) -> bool:
-        """Whether the forms of the network have real weights."""
-        forms, linked = self.prepared.forms, self.prepared.linked
-        if forms is not None:
-            return forms.network.is_real
-        return linked is not None and linked.is_real
-
     def _stronger(self) -> Iterator[Rational]:
         """Lower bounds for networks of few squares."""
         relaxation = self.prepared.relaxation
@@ -256,8 +186,8 @@ class Run:
     def _is_refuted(self, threshold: Rational) -> bool:
         """Whether such a bound is above the threshold."""
         for bound in self._stronger():
-            self.lower = max(self.lower, bound)
-            if self.lower > threshold:
+            self.known.lower = max(self.known.lower, bound)
+            if self.known.lower > threshold:
                 return True
         return False
 
@@ -268,7 +198,7 @@ class Run:
         unit = read_power_unit(self.problem.instance.network, relaxation.inputs)
         if unit is None:
             return None
-        search = DirectionSearch(unit, relaxation, self.lower)
+        search = DirectionSearch(unit, relaxation, self.known.lower)
         return search if search.is_possible else None
 
     def _directed(self, threshold: Rational | None, cells: int | None) -> bool:
@@ -290,22 +220,19 @@ class Run:
 
         def limit() -> Rational | None:
             if threshold is None:
-                self._raise(search.lower)
-                return self.least
+                self.known.raise_to(search.lower)
+                return self.known.least
             return threshold
 
         def visit(direction: tuple[Rational, ...]) -> bool:
             theta = search.theta(self.problem.instance.network, direction)
             if theta is None:
                 return False
-            return self._offer(theta, self.lower if threshold is None else threshold)
+            return self.known.offer(theta, self.known.lower if threshold is None else threshold)
 
         is_proved = search.run(self.budget, most, limit, visit, is_decision=threshold is not None)
-        self.lower = max(self.lower, search.lower)
+        self.known.lower = max(self.known.lower, search.lower)
         return is_proved
-
-    def _is_met(self, threshold: Rational) -> bool:
-        return self.least is not None and self.least <= threshold
 
     def _searched(self, threshold: Rational | None) -> bool:
         """Look for networks numerically.
@@ -327,10 +254,10 @@ class Run:
             return False
 
         def limit() -> Rational | None:
-            return self.least if threshold is None else threshold
+            return self.known.least if threshold is None else threshold
 
         for theta in candidates(family, relaxation, self.budget.seed, self.budget.remaining, limit):
-            if self._offer(theta, self.lower if threshold is None else threshold):
+            if self.known.offer(theta, self.known.lower if threshold is None else threshold):
                 return True
         return False
 
@@ -346,32 +273,8 @@ class Run:
             found.append(value)
         return tuple(found)
 
-    def _offer(self, theta: tuple[Value, ...], limit: Rational) -> bool:
-        """Keep θ if it is admissible and better; whether its loss is at most the limit."""
-        parameters = self.problem.instance.network.parameters
-        if not all(v in p.domain for v, p in zip(theta, parameters, strict=True)):
-            self.outside = True
-            return False
-        try:
-            loss, _ = exact_loss(self.problem.instance, theta)
-        except AlgebraicLimitError:
-            return False
-        if not isinstance(loss, mpq):
-            return False
-        if loss < self.lower:
-            raise InternalError("a network is better than its relaxation")
-        if self.least is None or loss < self.least:
-            self.best, self.least = theta, loss
-            self.report(Incumbent(theta, loss))
-        return bool(loss <= limit)
-
-    def _raise(self, bound: Rational) -> None:
-        if bound > self.lower:
-            self.lower = bound
-            self.report(LowerBound(bound))
-
     def _sat(self) -> Outcome:
-        return Outcome("sat", self.best, statistics=self._statistics())
+        return Outcome("sat", self.known.best, statistics=self._statistics())
 
     def _unknown(self, reason: str) -> Outcome:
         if self.budget.expired:
