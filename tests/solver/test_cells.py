@@ -22,7 +22,16 @@ from ermbit.engines.cells.exact import maximise
 from ermbit.engines.cells.linear_program import LinearProgram
 from ermbit.engines.cells.network import read_cone_network
 from ermbit.engines.cells.program import Units
-from ermbit.engines.cells.rays import RayTable, basis, ray_table, rays
+from ermbit.engines.cells.rays import (
+    RayTable,
+    _kernels,
+    _orthogonal,
+    _primitive,
+    basis,
+    ray_table,
+    rays,
+)
+from ermbit.engines.cells.search import CellSearch
 from ermbit.engines.cells.squares import SquaredProgram
 from ermbit.engines.cells.target import Target, read_target
 from ermbit.engines.engine import Budget, LowerBound, ignore
@@ -334,6 +343,47 @@ def test_long_numbers() -> None:
     assert least("cells", huge) == ("optimal", 2 * big)
 
 
+def test_numbers_past_the_range_of_floats_are_refused() -> None:
+    far = ["1e-100", "1e300", 0, "1e300"]
+    line = [[0], [1], [2], [3]]
+    for doc in (
+        document(line, far),
+        document(line, [0, 1, 0, 1], weights=["1e-300", 1, "1e300", 1]),
+        document(line, [0, 1, 0, 1], {"activation": {"name": "leaky_relu", "slope": "1e-320"}}),
+    ):
+        said = engine("cells").capability(problem_of(doc), "minimize")
+        assert not said.applicable and "too long" in said.reason
+        assert engine("cells").minimize(problem_of(doc), Budget(), ignore).status == "unknown"
+
+
+def test_a_support_with_an_amount_of_zero() -> None:
+    x = [[2, 0], [-1, 2], [2, 0], [0, 2], [2, -1], [1, 0]]
+    y = [2, 2, 10**12, 0, 2, -1]
+    plain = {"bias": False}
+    doc = document(x, y, {"units": 2, **plain}, plain, loss="squared", reduction="mean")
+    status, loss = least("cells", doc)
+    assert status == "optimal"
+    assert decide("cells", doc, loss - HAIR).status == "unsat"
+
+
+def test_no_cut_leaves_a_region_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the data are far apart, floats mix rays that are not there any more."""
+    x = [[2, "1e8"], ["1e12", "-1e12"], [1, 2], ["1e8", "-1e4"], ["1e8", 2], [-1, "1e4"]]
+    cut = CellSearch._cut
+
+    def checked(self: CellSearch, node: Any) -> None:
+        table = self.tables[node.unit]
+        mask = np.unpackbits(np.frombuffer(node.masks[node.unit], np.uint8), count=len(table))
+        sides = table.sides[mask.astype(bool), node.sample]
+        assert (sides > 0).any() and (sides < 0).any()
+        cut(self, node)
+
+    monkeypatch.setattr(CellSearch, "_cut", checked)
+    doc = document(x, [-1, -1, -1, 0, 10**4, -1], {"units": 2})
+    deadline = Budget(time.monotonic() + 5)
+    assert engine("cells").minimize(problem_of(doc), deadline, ignore).status != "unknown"
+
+
 # --- forms of networks ---------------------------------------------------------------------------
 
 
@@ -522,6 +572,20 @@ def test_rays_generate_every_direction(rows: list[tuple[int, ...]]) -> None:
         total = z3.Sum([a * int(r[k]) for a, r in zip(amounts, chosen, strict=True)])
         solver.add(total == int(u[k]))
     assert solver.check() == z3.sat
+
+
+@pytest.mark.parametrize("rank", [2, 3, 5, 8])
+def test_kernels_are_the_minors(rank: int) -> None:
+    rng = np.random.default_rng(rank)
+    normals = rng.integers(-3, 4, size=(40, rank - 1, rank))
+    normals[0, -1] = normals[0, 0]  # dependent, if there are two
+    assert (_primitive(_kernels(normals, rank)) == _primitive(_orthogonal(normals, rank))).all()
+
+
+def test_rays_of_many_coordinates_take_no_longer() -> None:
+    """One-hot inputs: a ray leaves all coordinates but one; 2^24 minors would not end."""
+    found = rays(np.eye(24, dtype=int).tolist(), 24)
+    assert sorted(map(tuple, abs(found).tolist())) == sorted(2 * [*map(tuple, np.eye(24))])
 
 
 def pieces(doc: Document) -> tuple[Target, Units, tuple[RayTable, ...]]:

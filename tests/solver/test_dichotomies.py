@@ -302,3 +302,26 @@ def test_a_deadline_that_has_passed() -> None:
 def test_a_threshold_below_zero_is_refused_at_once() -> None:
     made = with_threshold(document([[1]], [1]), Fraction(-1))
     assert engine(NAME).decide(problem_of(made), Budget(), ignore).status == "unsat"
+
+
+def test_more_choices_than_it_goes_through_are_refused() -> None:
+    """Few multisets of dichotomies, but many more products of them."""
+    made = document([[i] for i in range(30)], [i * i % 7 for i in range(30)], 8)
+    said = engine(NAME).capability(problem_of(made), "decide")
+    assert not said.applicable and "choices are too many" in said.reason
+    assert engine(NAME).decide(problem_of(made), Budget(), ignore).status == "unknown"
+
+
+def test_a_deadline_among_many_alike_units() -> None:
+    rng = random.Random(6)
+    x = [[i] for i in range(12)]
+    made = document(x, [rng.randint(-9, 9) for _ in x], 7)
+    start = time.monotonic()
+    outcome = engine(NAME).minimize(problem_of(made), Budget(start + 0.3), ignore)
+    assert outcome.status in ("feasible", "unknown", "optimal")
+    assert time.monotonic() - start < 30
+
+
+def test_a_threshold_past_the_range_of_floats() -> None:
+    made = document([[0], [1], [2]], [0, 5, 0], 1, loss="squared")
+    assert decide(NAME, made, Fraction(10**400)).status == "sat"

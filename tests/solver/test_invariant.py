@@ -215,6 +215,8 @@ def test_obstacles() -> None:
     skipping["network"]["layers"][0]["name"] = "hidden"
     skipping["network"]["layers"][1]["from"] = ["hidden", "input"]
     assert "later layer" in said(skipping)
+    # max(W·x1, W·x2) is no function of x1 + x2.
+    assert "maximum" in said(document(rows, 2, activation="max"))
     asymmetric = [([0, 1], 0), ([1, 0], 1)]
     assert "alike" in ENGINE.capability(problem_of(document(asymmetric, 1)), "decide").reason
 

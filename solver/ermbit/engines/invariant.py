@@ -282,6 +282,8 @@ def _obstacle(problem: Problem) -> str | None:
     inputs = range(network.input_count)
     if network.spelling != "layers" or first.sources != tuple(inputs) or not first.is_dense:
         return "the first layer does not read all inputs with weights of its own"
+    if first.activation.kind == "max":
+        return "a maximum of weighted inputs does not see their sum"
     if any(source in inputs for layer in network.layers[1:] for source in layer.sources):
         return "a later layer reads inputs"
     own = range(first.first_parameter, first.first_parameter + first.free_weights)

@@ -42,6 +42,9 @@ SAMPLE_LIMIT, RAY_LIMIT = 400, 4_000_000
 NUMBER_BITS = 900
 """Bits of the values of rays; quotients of two of them have to fit a float64."""
 
+FLOAT_BITS = 300
+"""Bits of labels, weights, slopes and linear terms: products of three have to fit a float64."""
+
 
 @dataclass(frozen=True)
 class _Prepared:
@@ -123,7 +126,16 @@ def _prepare(problem: Problem, task: Task) -> _Prepared | str:
         bits = max((abs(v).bit_length() for row in found.rows for v in row), default=0)
         if bits * max(1, found.rank) > NUMBER_BITS:
             return "the numbers are too long"
+    linear = (v for row in target.free.rows for v in row)
+    longest = max(abs(v).bit_length() for v in (*target.goals, *target.above, *linear, 1))
+    slopes = (s for unit in network.units for s in (unit.below, unit.above))
+    if max([longest, *map(_bits, slopes)]) > FLOAT_BITS:
+        return "the numbers are too long"
     return _Prepared(problem, network, target, tuple(bases))
+
+
+def _bits(value: Rational) -> int:
+    return int(value.numerator.bit_length() + value.denominator.bit_length())
 
 
 def _rays(basis: Basis) -> int:

@@ -28,6 +28,9 @@ Ints = NDArray[Any]
 SAFE = 2**62
 """Bound on everything that is computed in int64."""
 
+MINORS_RANK = 8
+"""Largest rank for which all minors of the normals are made: 2^rank, for all sets at once."""
+
 CHUNK = 50_000
 """Sets of hyperplanes that are intersected at a time."""
 
@@ -128,7 +131,9 @@ def rays(normals: Sequence[Sequence[int]], rank: int) -> Ints:
 
 
 def _orthogonal(chosen: Ints, rank: int) -> Ints:
-    """The vector of signed minors of each set of rank − 1 normals: sets × rank."""
+    """The vector of signed minors of each set of rank − 1 normals, or a multiple: sets × rank."""
+    if rank > MINORS_RANK:
+        return _kernels(chosen, rank)
     minors: dict[tuple[int, ...], Ints] = {(): np.ones(len(chosen), dtype=chosen.dtype)}
     for k in range(rank - 1):
         larger: dict[tuple[int, ...], Ints] = {}
@@ -145,6 +150,21 @@ def _orthogonal(chosen: Ints, rank: int) -> Ints:
         rest = tuple(c for c in range(rank) if c != column)
         parts.append(minors[rest] if column % 2 == 0 else -minors[rest])
     return np.stack(parts, axis=1)
+
+
+def _kernels(chosen: Ints, rank: int) -> Ints:
+    """The same for large ranks, set by set: there are 2^rank minors, but few sets.
+
+    Rows of 0 where the normals of a set are dependent.
+    """
+    import flint
+
+    found = np.zeros((len(chosen), rank), dtype=object)
+    for place, normals in enumerate(chosen.tolist()):
+        kernel, nullity = flint.fmpz_mat(normals).nullspace()
+        if nullity == 1:
+            found[place] = [int(kernel[k, 0]) for k in range(rank)]
+    return found.astype(chosen.dtype) if _largest(found) < SAFE else found
 
 
 def _primitive(vectors: Ints) -> Ints:

@@ -40,6 +40,10 @@ WANDER = 100
 """After so many nodes there are further descents, whatever the node looks like."""
 
 
+LARGEST = mpq(10**300)
+"""Limits past it are infinite as floats."""
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """A network by its amounts: linear terms, and by unit its sign and u in the unit's basis."""
@@ -146,7 +150,7 @@ class CellSearch:
         self.check()
         program = self.programs[index]
         landing = self.ground.descend(program, self.roots[index], directions)
-        if landing is not None and landing.value <= float(self.limit) * (1 + 1e-9):
+        if landing is not None and landing.value <= _near(self.limit) * (1 + 1e-9):
             self._offer(program, landing.combination)
 
     def _sign_choices(self) -> Iterator[tuple[int, ...]]:
@@ -207,7 +211,7 @@ class CellSearch:
         """Bound a node; keep it if it matters."""
         self.nodes += 1
         program = self.programs[index]
-        relaxed = program.solve(masks, start, float(self.limit))
+        relaxed = program.solve(masks, start, _near(self.limit))
         bound = inherited
         if relaxed is not None:
             proved = program.bound(relaxed, masks)
@@ -235,13 +239,17 @@ class CellSearch:
                 return
             self._keep(index, masks, bound, self._any_split(masks), relaxed.start)
             return
-        if mixed.value < float(self.limit):
+        if mixed.value < _near(self.limit):
             self._descend(index, mixed.directions)
         elif self.nodes % WANDER == 0:
             self._wander(index)
         if not self._matters(bound):
             return
-        self._keep(index, masks, bound, mixed.heaviest(), relaxed.start)
+        split = mixed.heaviest()
+        if self._divides(masks, split):
+            self._keep(index, masks, bound, split, relaxed.start)
+        else:  # noise of the floats, where the data are far apart
+            self._keep(index, masks, bound, self._any_split(masks), relaxed.start)
 
     def _keep(
         self,
@@ -266,6 +274,12 @@ class CellSearch:
             self._offer(program, combination)
             if self._matters(bound):
                 raise InternalError("the least loss of a cell is not attained by its network")
+
+    def _divides(self, masks: Sequence[Mask], split: tuple[int, int]) -> bool:
+        """Whether a unit has rays on both sides of a sample: else a child would be its parent."""
+        unit, sample = split
+        sides = self.tables[unit].sides[masks[unit], sample]
+        return bool((sides > 0).any() and (sides < 0).any())
 
     def _any_split(self, masks: Sequence[Mask]) -> tuple[int, int] | None:
         """The cut that divides some unit's rays most evenly; ``None`` if all are in one cell."""
@@ -308,3 +322,8 @@ class CellSearch:
 def _unpacked(packed: bytes, table: RayTable) -> Mask:
     bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=len(table))
     return bits.astype(bool)
+
+
+def _near(limit: Rational) -> float:
+    """A float near a limit, infinite past the range of floats."""
+    return float(limit) if abs(limit) < LARGEST else np.inf

@@ -188,8 +188,9 @@ class SquaredProgram:
     ) -> tuple[list[int], _Exact] | None:
         """Lawson and Hanson in rationals, from a set of rays; ``None`` after too many steps."""
         fit = self._fit(numbers)
-        # The amounts that the set starts from have to be feasible: drop rays until they are.
-        while fit is not None and any(a < 0 for a in fit.amounts):
+        # The amounts that the set starts from have to be feasible, and none of them 0, where no
+        # step is left: drop rays until they are.
+        while fit is not None and any(a <= 0 for a in fit.amounts):
             numbers = [n for n, a in zip(numbers, fit.amounts, strict=True) if a > 0]
             fit = self._fit(numbers)
         if fit is None:

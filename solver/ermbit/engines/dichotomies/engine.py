@@ -9,10 +9,10 @@ Choices are tried in the order of a bound that is computed for many at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb, log10
+from math import comb, log10, prod
 from typing import ClassVar
 
-from ermbit.engines.dichotomies.prepared import CHOICE_LIMIT, Kind, Prepared, prepare
+from ermbit.engines.dichotomies.prepared import CHOICE_LIMIT, ORDERS, Kind, Prepared, prepare
 from ermbit.engines.engine import (
     Budget,
     Capability,
@@ -36,7 +36,8 @@ class DichotomiesEngine(Engine):
         if isinstance(prepared, str):
             return Capability(False, False, prepared)
         sizes = [_pattern_count(kind) for kind in prepared.kinds]
-        count = _choice_estimate(sizes, prepared.numbers)
+        # All products are gone through, other orders of alike units only to be left out.
+        count = max(_choice_estimate(sizes, prepared.numbers), prod(sizes) // ORDERS)
         if count > CHOICE_LIMIT:
             return Capability(False, False, f"about 10^{log10(count):.0f} choices are too many")
         cost = _cost(prepared, sizes, count)

@@ -9,7 +9,7 @@ forms, cheapest first, where a core of forms says that one of its classes has to
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import lcm
 
@@ -38,6 +38,8 @@ def best_fit(
     targets: Sequence[Rational],
     weights: Sequence[int],
     loss: Loss,
+    check: Callable[[], None] = lambda: None,
+    deadline: float | None = None,
 ) -> Fit:
     """c with the least loss of fixed + Σ c_k columns_k.
 
@@ -47,12 +49,14 @@ def best_fit(
         targets: y.
         weights: positive integers.
         loss: not ``squared`` under ``max``.
+        check: called now and then; may raise.
+        deadline: of :func:`time.monotonic`, in seconds.
 
     Raises:
         Undecided: a program that could not be solved exactly.
     """
     if loss.name == "zero_one":
-        return _signs(columns, fixed, targets, weights, loss)
+        return _signs(columns, fixed, targets, weights, loss, check)
     whole, scales = [], []
     for column in columns:
         scale = lcm(*(int(mpq(v).denominator) for v in column))
@@ -67,7 +71,7 @@ def best_fit(
             point[k] = v * scales[k]
         return Fit(tuple(point), value)
     rows = _rows(whole, fixed, targets, weights, loss)
-    optimum = least_cost(rows)
+    optimum = least_cost(rows, deadline)
     found = optimum.point[: len(columns)]
     return Fit(tuple(v * s for v, s in zip(found, scales, strict=True)), optimum.value)
 
@@ -106,6 +110,7 @@ def _signs(
     targets: Sequence[Rational],
     weights: Sequence[int],
     loss: Loss,
+    check: Callable[[], None],
 ) -> Fit:
     """The least weight of wrong samples, by best-first search over which classes give way."""
     largest = loss.reduction == "max"
@@ -143,6 +148,7 @@ def _signs(
     waiting: list[tuple[int, tuple[int, ...]]] = [(_total(costs, (), base, largest), ())]
     seen: set[tuple[int, ...]] = {()}
     while True:
+        check()
         total, flipped = heapq.heappop(waiting)
         given = set(flipped)
         chosen = [k for k in range(count) if k not in given]

@@ -27,6 +27,9 @@ PATTERN_LIMIT = 400_000
 CHOICE_LIMIT = 10**9
 """Choices of one dichotomy for every unit."""
 
+ORDERS = 64
+"""By how much more products may be gone through: all but one order of alike units are left out."""
+
 Numbers = tuple[tuple[Rational, ...], ...]
 
 

@@ -13,15 +13,19 @@ from gmpy2 import mpq
 from ermbit.engines.dichotomies.bounds import Sides
 from ermbit.engines.dichotomies.fit import Fit, best_fit
 from ermbit.engines.dichotomies.patterns import Arrangement, arrangement
-from ermbit.engines.dichotomies.prepared import CHOICE_LIMIT, Kind, Prepared
+from ermbit.engines.dichotomies.prepared import CHOICE_LIMIT, ORDERS, Kind, Prepared
 from ermbit.engines.dichotomies.search import cheapest_first
 from ermbit.engines.engine import Budget, Expired, LowerBound, Outcome
+from ermbit.engines.lifting.program import Undecided
 from ermbit.engines.real_incumbents import OUTSIDE, RealIncumbents
 from ermbit_encodings.samples import reduction_unit
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational
 
 _ZERO = mpq(0)
+
+LARGEST = mpq(10**300)
+"""Limits past it are infinite as floats."""
 
 
 class _Done(Exception):
@@ -71,6 +75,9 @@ class Run:
             return Outcome("sat", self.known.best, statistics=self._statistics())
         except Expired:
             return Outcome("unknown", reason="time limit", statistics=self._statistics())
+        except Undecided as error:
+            reason = str(error) or "time limit"
+            return Outcome("unknown", reason=reason, statistics=self._statistics())
         if self.known.outside:
             return Outcome("unknown", reason=OUTSIDE, statistics=self._statistics())
         reason = "every choice of dichotomies is worse"
@@ -104,13 +111,15 @@ class Run:
             reason = OUTSIDE
         except Expired:
             pass
+        except Undecided as error:
+            reason = str(error) or "time limit"
         return self.known.minimized(reason, self._statistics())
 
     def _limit(self, total: Rational, *, strict: bool) -> Any:
         """The largest bound that leaves room for a total below (or up to) the given one."""
         scaled = total * self.prepared.bound.scale
         if self.prepared.problem.instance.loss.name == "squared":
-            return nextafter(float(scaled), inf)
+            return nextafter(float(scaled), inf) if scaled < LARGEST else inf
         floor = int(scaled.numerator // scaled.denominator)
         return floor - 1 if strict and floor == scaled else floor
 
@@ -126,8 +135,8 @@ class Run:
                 found = arrangement(kind.columns, kind.fixed, self.budget.check)
                 self.arrangements[kind] = (found, self._needed(kind, found.patterns))
         tables = [self.arrangements[kind][1] for kind in prepared.kinds]
-        if prod(len(table) for table in tables) > 64 * CHOICE_LIMIT:
-            raise InternalError("more choices than were estimated")
+        if prod(len(table) for table in tables) > ORDERS * CHOICE_LIMIT:
+            raise Undecided("more choices of dichotomies than were estimated")
 
         def checked(choice: tuple[int, ...], value: Any) -> Any:
             self.budget.check()
@@ -163,8 +172,10 @@ class Run:
                 columns.append(tuple(unit.scale * v for v in values))
             else:
                 fixed = [f + kind.outer * v for f, v in zip(fixed, values, strict=True)]
-        loss = self.prepared.problem.instance.loss
-        return best_fit(columns, fixed, self.targets, self.weights, loss)
+        loss, budget = self.prepared.problem.instance.loss, self.budget
+        return best_fit(
+            columns, fixed, self.targets, self.weights, loss, budget.check, budget.deadline
+        )
 
     def _evaluated(
         self, choice: tuple[int, ...], fit: Fit

@@ -33,7 +33,10 @@ def choice_count(sizes: Sequence[int], kinds: Sequence[int]) -> int:
 
 
 def choices(sizes: Sequence[int], kinds: Sequence[int]) -> Iterator[NDArray[np.int64]]:
-    """All choices, in blocks of rows: one dichotomy number a unit, ascending within a kind."""
+    """All choices, in blocks of rows: one dichotomy number a unit, ascending within a kind.
+
+    Blocks may be empty: where many units are alike most are, and a caller looks at its deadline.
+    """
     total = prod(sizes)
     for start in range(0, total, CHUNK):
         flat = np.arange(start, min(total, start + CHUNK))
@@ -41,8 +44,7 @@ def choices(sizes: Sequence[int], kinds: Sequence[int]) -> Iterator[NDArray[np.i
         for j in range(1, len(sizes)):
             if kinds[j] == kinds[j - 1]:
                 block = block[block[:, j] >= block[:, j - 1]]
-        if len(block):
-            yield block
+        yield block
 
 
 def codes(tables: Sequence[Sides], block: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -111,6 +113,8 @@ def _least(
     kept: list[tuple[Any, Choice]] = []
     for block in choices([len(table) for table in tables], kinds):
         check()
+        if not len(block):
+            continue
         values = bound.of(codes(tables, block), groups)
         places = np.argsort(values, kind="stable")[:32]
         kept += [(values[p].item(), tuple(block[p].tolist())) for p in places]
@@ -135,6 +139,8 @@ def _below(
     count = 0
     for block in choices(sizes, kinds):
         check()
+        if not len(block):
+            continue
         values = bound.of(codes(tables, block), groups)
         wanted = np.ones(len(values), dtype=bool)
         if level is not None:
