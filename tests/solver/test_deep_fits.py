@@ -338,3 +338,25 @@ def test_a_deadline_ends_the_search() -> None:
     outcome = ENGINE.decide(problem_of(document), Budget(start + 0.5), ignore)
     assert outcome.status == "unknown" and "time" in outcome.reason
     assert time.monotonic() - start < 60
+
+
+def test_a_gain_past_64_bits_is_refused_even_where_it_meets_zeros() -> None:
+    steep = {"name": "piecewise_linear", "breakpoints": [], "slopes": [2**40], "intercepts": [0]}
+    units = [("relu", 1), ("relu", 1), (steep, 1)]
+    zero = {"domain": "finite", "values": [0]}
+    made = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "network": {"inputs": 1, "layers": [{"units": u, "activation": a} for a, u in units]},
+        "weights": {
+            "domain": "integer",
+            "low": -1,
+            "high": 1,
+            "parameters": {"W3[0,0]": zero, "b3[0]": zero},
+        },
+        "data": {"x": [[0], [1]], "y": [[0], [f"1/{2**40}"]]},
+        "loss": {"name": "absolute"},
+        "threshold": 0,
+    }
+    said = DeepFitsEngine().capability(problem_of(made), "decide")
+    assert not said.applicable and "64 bits" in said.reason

@@ -92,7 +92,7 @@ class DeepFitsEngine(TotalSearchEngine[_Prepared]):
         if len({t.source for s in found.sums for t in s.terms}) > ADDEND_LIMIT:
             return f"the outputs read more than {ADDEND_LIMIT} units"
         reach = bounds.magnitude * max(
-            1, *(abs(s.gain) * sum(largest(form, t) for t in s.terms) for s in found.sums)
+            1, *(abs(s.gain) * max(1, sum(largest(form, t) for t in s.terms)) for s in found.sums)
         )
         if reach + sum(abs(s.constant) for s in found.sums) >= 2**60:
             return "the numbers do not fit 64 bits"

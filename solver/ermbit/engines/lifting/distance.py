@@ -49,6 +49,15 @@ def distance_bound(
     system: FormSystem, relaxation: Relaxation, deadline: float | None
 ) -> Rational | None:
     """A lower bound on L for every network, ``None`` where there is none of this kind."""
+    try:
+        return _bound(system, relaxation, deadline)
+    except (np.linalg.LinAlgError, OverflowError, ZeroDivisionError):
+        return None  # products of the columns pass the range of floats, which only choose c and T
+
+
+def _bound(
+    system: FormSystem, relaxation: Relaxation, deadline: float | None
+) -> Rational | None:
     loss = relaxation.problem.instance.loss
     if loss.name != "squared" or loss.reduction == "max" or len(system.fixed) != 1:
         return None
@@ -104,11 +113,8 @@ def _chosen(
     scaled = np.array([[float(v) for v in c] for c in g]) / tops[:, None]
     scales = np.array([tops[a] * tops[b] for a, b in pairs])
     quadratic = _floats(gram) / np.outer(scales, scales)
-    try:
-        root = np.linalg.cholesky(scaled @ scaled.T / scaled.shape[1])
-        inverse = np.linalg.inv(quadratic)
-    except np.linalg.LinAlgError:
-        return None
+    root = np.linalg.cholesky(scaled @ scaled.T / scaled.shape[1])
+    inverse = np.linalg.inv(quadratic)
     form = _floats(best) * np.outer(tops, tops)
 
     def value(t: Floats) -> float:
@@ -196,10 +202,7 @@ def _least_ratio(gram: Matrix, norm: Matrix) -> Rational | None:
     """A proved c > 0 with gram − c norm positive semidefinite."""
     scale = np.array([float(row[k]) ** -0.5 for k, row in enumerate(gram)])
     shape = np.outer(scale, scale)
-    try:
-        inverse = np.linalg.inv(_floats(gram) * shape)
-    except np.linalg.LinAlgError:
-        return None
+    inverse = np.linalg.inv(_floats(gram) * shape)
     # The largest eigenvalue of gram⁻¹ norm is that of norm^½ gram⁻¹ norm^½.
     values, vectors = np.linalg.eigh(_floats(norm) * shape)
     half = vectors * np.sqrt(np.maximum(values, 0.0))

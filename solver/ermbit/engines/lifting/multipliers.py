@@ -221,7 +221,11 @@ class Rounding:
         size = float(np.abs(wanted).max())
         if not np.isfinite(size) or size <= 0 or not np.isfinite(inward).all():
             return
-        step = inward * (size / max(float(np.abs(inward).max()), 1e-300))
+        longest = float(np.abs(inward).max())
+        # Nothing to shift against where all columns are free.
+        step = inward * (size / longest) if longest > 0 else inward
+        if not np.isfinite(step).all():
+            return
         for shift in SHIFTS:
             found = self._rounded((wanted - shift * step) / (1.0 + shift), size)
             if found is not None:

@@ -187,7 +187,7 @@ def residual_ranks(
             for c in reversed(coefficients):
                 result = (result * total + _residue(c)) % PRIME
             known[neuron.node] = result
-    except ZeroDivisionError:
+    except ValueError:  # a denominator that the prime divides
         return (0,) * len(network.outputs)
     ranks = []
     for edges in outer.edges:

@@ -96,15 +96,18 @@ def _on_pencil(
     return Reach("open" if found.irrational else "refuted")
 
 
-def approaching(system: FormSystem, through: Line, size: int, values: Vector) -> tuple[Value, ...]:
-    """θ near the values of a line that is approached; the error is O(1/size)."""
+def approaching(
+    system: FormSystem, through: Line, size: int, values: Vector
+) -> tuple[Value, ...] | None:
+    """θ near the values of a line that is approached; the error is O(1/size).
+
+    ``None`` if it cannot be written down: its roots lie outside the domains, or are too many.
+    """
     base, form = through.near(mpq(size))
     shifted = [
         v + b - a for v, a, b in zip(values, system.values(base), system.values(form), strict=True)
     ]
-    theta = system.theta((form,), (tuple(shifted),))
-    assert theta is not None
-    return theta
+    return system.theta((form,), (tuple(shifted),))
 
 
 def reaching(
