@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
 import pytest
 
+from ermbit.bench.case import question_hash
 from ermbit.bench.plots import figures
 from ermbit.bench.records import read
 from ermbit.bench.scores import Scores
 from ermbit.bench.tables import report
+from ermbit_instances.instance import load
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = ROOT / "instances" / "library"
+DOCS = ROOT / "docs"
 RESULTS = DOCS / "benchmark-results"
 PAGE = (DOCS / "benchmark.md").read_text("utf-8")
 
@@ -29,8 +34,9 @@ def _scores(*names: str) -> Scores:
     return Scores(records)
 
 
-def test_the_table_of_main_is_that_of_its_rows() -> None:
-    records = read([RESULTS / "main.csv"])
+@pytest.mark.parametrize("name", ["main.csv", "library.csv"])
+def test_tables_by_family_are_those_of_their_rows(name: str) -> None:
+    records = read([RESULTS / name])
     scores = Scores(records)
     made = _cells("\n".join(report(scores, records, details=False)))
     families = {*scores.families.values(), "all"}
@@ -53,6 +59,18 @@ def test_the_table_of_polynomials_is_that_of_its_rows() -> None:
         shown = (z3, cvc5) if asked else ("–", "–")
         row = (kind, len(cases), ours, asked, *shown)
         assert tuple(map(str, row)) in _cells(PAGE), kind
+
+
+def test_the_library_is_measured_as_it_is() -> None:
+    """Rows are of questions of today's library, whose answers are known."""
+    with (LIBRARY / "index.csv").open(newline="", encoding="utf-8") as stream:
+        known = {row["name"]: row for row in csv.DictReader(stream)}
+    records = read([RESULTS / "library.csv"])
+    assert len({record.instance for record in records}) >= 100
+    for record in records:
+        row = known[record.instance]
+        assert row["status"] == record.expected and row["status"] in ("sat", "unsat")
+        assert question_hash(load(LIBRARY / row["file"])) == record.question
 
 
 @pytest.mark.parametrize("name", ["main.csv", "table.csv", "polynomial-ermbit.csv"])

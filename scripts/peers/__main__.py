@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=60.0)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
+    sys.set_int_max_str_digits(0)  # solvers take numbers as text
     start = time.perf_counter()
     found = answer(given.name, given.instance, given.task, given.timeout, given.threads)
     line = {"peer": given.name, **found.to_json(), "seconds": time.perf_counter() - start}
