@@ -22,7 +22,7 @@ from engine_checks import capability, decide, fraction, least, minimize, problem
 from ermbit.engines.dichotomies.bounds import group_bound
 from ermbit.engines.dichotomies.fit import best_fit
 from ermbit.engines.dichotomies.patterns import arrangement, pattern_bound
-from ermbit.engines.dichotomies.search import choice_count, choices
+from ermbit.engines.dichotomies.search import CHUNK, choice_count, choices
 from ermbit.engines.engine import Budget, ignore
 from ermbit.engines.registry import engine
 from ermbit_instances.loss import Loss
@@ -312,14 +312,11 @@ def test_more_choices_than_it_goes_through_are_refused() -> None:
     assert engine(NAME).decide(problem_of(made), Budget(), ignore).status == "unknown"
 
 
-def test_a_deadline_among_many_alike_units() -> None:
-    rng = random.Random(6)
-    x = [[i] for i in range(12)]
-    made = document(x, [rng.randint(-9, 9) for _ in x], 7)
-    start = time.monotonic()
-    outcome = engine(NAME).minimize(problem_of(made), Budget(start + 0.3), ignore)
-    assert outcome.status in ("feasible", "unknown", "optimal")
-    assert time.monotonic() - start < 30
+def test_callers_get_a_say_where_no_choice_is_left() -> None:
+    """Most blocks of four alike units hold other orders only; a deadline is looked at all the same."""
+    blocks = [len(block) for block in choices([40] * 4, [0] * 4)]
+    assert 0 in blocks and len(blocks) == -(-(40**4) // CHUNK)
+    assert sum(blocks) == choice_count([40] * 4, [0] * 4)
 
 
 def test_a_threshold_past_the_range_of_floats() -> None:
