@@ -313,7 +313,7 @@ def test_more_choices_than_it_goes_through_are_refused() -> None:
 
 
 def test_callers_get_a_say_where_no_choice_is_left() -> None:
-    """Most blocks of four alike units hold other orders only; a deadline is looked at all the same."""
+    """Most blocks of alike units hold other orders only; deadlines are looked at all the same."""
     blocks = [len(block) for block in choices([40] * 4, [0] * 4)]
     assert 0 in blocks and len(blocks) == -(-(40**4) // CHUNK)
     assert sum(blocks) == choice_count([40] * 4, [0] * 4)
