@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Try all solvers for a long time on the instances of the library that may be open.
 
-    scripts/measure_open.py [--jobs J] [--hours H] [--solvers LIST] [--match TEXT] [--limit K]
+    scripts/measure_open.py [--jobs J] [--hours H] [--solvers LIST] [--match TEXT ...] [--limit K]
     scripts/measure_open.py --list
 
 Every solver runs on every candidate in a fresh process, as in ``ermbit bench``, and every
@@ -84,7 +84,7 @@ def main() -> int:
     if not set(names) <= set(open_runs.SOLVERS):
         sys.exit(f"measure_open.py: solvers are {', '.join(open_runs.SOLVERS)}")
     with tempfile.TemporaryDirectory(prefix="ermbit-open-") as folder:
-        chosen = [c for c in _candidates(Path(folder)) if given.match in c.name]
+        chosen = [c for c in _candidates(Path(folder)) if any(m in c.name for m in given.match)]
         if given.limit is not None:
             chosen = chosen[: given.limit]
         if given.list:
@@ -110,7 +110,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--jobs", type=int, default=1, help="instances side by side (default: 1)")
     made.add_argument("--hours", type=float, default=1e6, help="begin no run that may end later")
     made.add_argument("--solvers", default=",".join(open_runs.SOLVERS), help="by commas")
-    made.add_argument("--match", default="", help="only instances whose name contains this")
+    made.add_argument(
+        "--match", nargs="+", default=[""], metavar="TEXT", help="only names that contain one"
+    )
     made.add_argument("--limit", type=int, metavar="K", help="only the first K instances")
     made.add_argument("--timeout", type=float, default=open_runs.LIMIT, help="default: 600")
     made.add_argument("--memory", type=int, default=8192, help="megabytes (default: 8192)")
@@ -152,8 +154,6 @@ def _candidates(folder: Path) -> list[Candidate]:
 def _able(instance: Instance) -> int:
     """About how many solvers can state an instance; see "Not supported" in docs/benchmark.md."""
     activations = {layer.activation for layer in instance.network.layers}
-    if any(a.name == "max" for a in activations):
-        return 1
     domains = [p.domain for p in instance.network.parameters]
     if any(d.size is None or d.size > 4096 for d in domains):
         return 3

@@ -57,6 +57,16 @@ def tiny(
     )
 
 
+def planes() -> dict[str, Any]:
+    """Two inputs; hidden maxima, one with a frozen 0 among its edges; the output a maximum too."""
+    x = [[1, 0], [0, 1], [-1, 1], [1, -2], [1, 0]]
+    doc = document(x, [1, -1, 2, 0, 0], (2,), integers(1), activation="max")
+    hidden, out = doc["network"]["layers"]
+    hidden["weights"] = [[None, 0], [None, None]]
+    out["activation"], out["bias"] = "max", False
+    return doc
+
+
 TINY = {
     "relu": tiny("relu", integers(1), "absolute", "sum"),
     "abs-squared": tiny("abs", integers(1), "squared", "mean"),
@@ -72,6 +82,11 @@ TINY = {
     "clip": tiny(CLIP, HALVES, "squared", "sum", (1,)),
     "relu-max-hinge": tiny("relu", HALVES, "hinge", "max", (1,)),
     "deep": tiny("relu", integers(0, 1), "absolute", "sum", (1, 2)),
+    "maxout": tiny("max", integers(1), "absolute", "sum"),
+    "maxout-deep": tiny("max", integers(0, 1), "squared", "mean", (2, 1)),
+    "maxout-zero_one": tiny("max", HALVES, "zero_one", "sum", (1,)),
+    "maxout-odd": tiny("max", ODD, "absolute", "max", (1,)),
+    "maxout-planes": planes(),
     "no hidden unit": tiny("relu", integers(3), "zero_one", "mean", ()),
 }
 
@@ -146,7 +161,7 @@ def in_own_environment(
 )
 @pytest.mark.parametrize(
     "title",
-    ("relu", "step-zero_one", "square-max", "leaky", "deep", "parabola-hinge"),
+    ("relu", "step-zero_one", "square-max", "leaky", "deep", "parabola-hinge", "maxout-planes"),
 )
 def test_cpsat_agrees_with_the_reference(tmp_path: Path, title: str) -> None:
     def ask(name: str, doc: dict[str, Any], task: str, at: Fraction | None = None) -> Answer:
@@ -166,6 +181,13 @@ def test_real_weights(name: str) -> None:
     assert found.status == "sat"
     assert reference.loss(kink, found.parameters) <= 2
     assert run(name, kink, "solve", Fraction(199, 100)).status == "unsat"
+    # two lines under a maximum fit what is convex, and miss what is not by 1 in all
+    edge = document([[-2], [-1], [0], [1], [2]], [3, 1, 0, 1, 2], (1,), REAL, activation="max")
+    edge["network"]["layers"][0] |= {"units": 2, "activation": "identity"}
+    edge["network"]["layers"].insert(1, {"units": 1, "activation": "max"})
+    found = run(name, edge, "solve", Fraction(1))
+    assert found.status == "sat"
+    assert reference.loss(edge, found.parameters) <= 1
 
 
 @pytest.mark.parametrize("name", ("z3", "cvc5"))

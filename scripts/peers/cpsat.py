@@ -1,7 +1,7 @@
 """CP-SAT (OR-Tools): finite domains, all in integers.
 
-Hidden values are shared by samples with equal inputs. `relu` is a maximum, `abs` an absolute value,
-other pieces are guarded equations, powers are products. A product of a parameter with a value that
+Hidden values are shared by samples with equal inputs. `relu` and `max` are maxima, `abs` is an
+absolute value, other pieces are guarded equations, powers are products. A product of a parameter with a value that
 is not constant is either CP-SAT's own product, or one guarded equation for each value of the
 parameter; the latter is used for short domains. Interchangeable units are in lexicographic order.
 """
@@ -19,7 +19,7 @@ from ortools.sat.python import cp_model
 
 from peers import polynomials
 from peers.answer import Answer, NotSupported
-from peers.evaluation import unit_ranges
+from peers.evaluation import edge_range, unit_ranges
 from peers.question import Edge, Question, Sample, Unit
 
 LARGEST = 2**60
@@ -91,7 +91,8 @@ class Builder:
         ranges = unit_ranges(self.question, x)
         values: dict[int, Any] = dict(enumerate(x))
         for unit in self.question.units:
-            z = sum(self.term(e, values, ranges) for e in unit.edges)
+            z = sum(self.term(e, values, ranges) for e in unit.added)
+            z += self.greatest(unit, values, ranges)
             values[unit.node] = self.activation(unit, z, ranges)
         outputs, spans = [], []
         for node, factor in self.question.outputs:
@@ -122,6 +123,18 @@ class Builder:
                 case = self.choice(edge.parameter, int(v))
                 self.model.add(product == int(v) * a).only_enforce_if(case)
         return edge.coefficient * product
+
+    def greatest(self, unit: Unit, values: dict[int, Any], ranges: dict[int, Any]) -> Any:
+        """The maximum of the compared edges, without those that others always exceed."""
+        edges = [(e, edge_range(self.question, e, ranges)) for e in unit.compared]
+        least = max((low for _, (low, _) in edges), default=0)
+        most = max((high for _, (_, high) in edges), default=0)
+        if least == most:
+            return int(least)
+        terms = [self.term(e, values, ranges) for e, (_, high) in edges if high >= least]
+        result = self.integer(int(least), int(most))
+        self.model.add_max_equality(result, terms)
+        return result
 
     def choice(self, number: int, value: int) -> Any:
         """The literal P = value; the first use of a parameter makes all of its literals."""

@@ -21,16 +21,19 @@ def _outputs_at(
 ) -> list[Number]:
     known: dict[int, Number] = dict(enumerate(row))
     for unit in question.units:
-        z: Number = 0
-        for edge in unit.edges:
-            p = 1 if edge.parameter is None else values[edge.parameter]
-            z += edge.coefficient * p * (1 if edge.source is None else known[edge.source])
+        z = sum(_summand(e, known, values) for e in unit.added)
+        z += max((_summand(e, known, values) for e in unit.compared), default=0)
         if unit.coefficients:
             known[unit.node] = polynomials.value(unit.coefficients, z)
         else:
             piece = sum(b <= z for b in unit.breakpoints)
             known[unit.node] = unit.slopes[piece] * z + unit.intercepts[piece]
     return [factor * known[node] for node, factor in question.outputs]
+
+
+def _summand(edge: Edge, known: dict[int, Number], values: Sequence[Number]) -> Number:
+    p = 1 if edge.parameter is None else values[edge.parameter]
+    return edge.coefficient * p * (1 if edge.source is None else known[edge.source])
 
 
 def _loss_at(question: Question, sample: Sample, outputs: Sequence[Number]) -> Number:
@@ -53,9 +56,13 @@ def unit_ranges(question: Question, row: Sequence[Number]) -> dict[int, tuple[Nu
     for unit in question.units:
         low: Number = 0
         high: Number = 0
-        for edge in unit.edges:
+        for edge in unit.added:
             least, most = edge_range(question, edge, found)
             low, high = low + least, high + most
+        if unit.compared:
+            ends = [edge_range(question, e, found) for e in unit.compared]
+            low += max(least for least, _ in ends)
+            high += max(most for _, most in ends)
         found[-1 - unit.node] = (low, high)
         found[unit.node] = activation_range(unit, low, high)
     return found

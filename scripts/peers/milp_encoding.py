@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from peers.answer import NotSupported
-from peers.evaluation import unit_ranges
+from peers.evaluation import edge_range, unit_ranges
 from peers.milp_program import LARGEST, Linear, Program, combined, constant
 from peers.question import Edge, Question, Sample, Unit
 
@@ -71,7 +71,9 @@ class Builder:
         ranges = unit_ranges(self.question, x)
         values = {k: constant(v) for k, v in enumerate(x)}
         for unit in self.question.units:
-            z = combined(*(self.term(e, values, ranges) for e in unit.edges))
+            z = combined(*(self.term(e, values, ranges) for e in unit.added))
+            if unit.compared:
+                z = combined((1, z), (1, self.greatest(unit, values, ranges)))
             values[unit.node] = self.activation(unit, z, ranges)
         return [
             (
@@ -115,6 +117,30 @@ class Builder:
             program.at_least(combined((-1, rest), (-high, x), (high, constant(1))))
             total.append((size, part))
         return edge.coefficient, combined(*total)
+
+    def greatest(self, unit: Unit, values: dict[int, Linear], ranges: Any) -> Linear:
+        """The maximum of the compared edges: no smaller than any, no larger than the one chosen.
+
+        Edges that others always exceed are left out; each big M is the least that is right.
+        """
+        edges = [(e, *edge_range(self.question, e, ranges)) for e in unit.compared]
+        least = max(low for _, low, _ in edges)
+        left = [entry for entry in edges if entry[2] >= least]
+        terms = [(combined(self.term(e, values, ranges)), low, high) for e, low, high in left]
+        if len(terms) == 1:
+            return terms[0][0]
+        program = self.program
+        result = program.column(float(least), float(max(high for _, _, high in terms)))
+        chosen = [program.binary() for _ in terms]
+        program.equal(combined(*((1, x) for x in chosen), (-1, constant(1))))
+        for k, (term, low, _) in enumerate(terms):
+            # If another is chosen, the result is at most that one's greatest value.
+            gap = float(max(high for j, (_, _, high) in enumerate(terms) if j != k) - low)
+            program.at_least(combined((1, result), (-1, term)))
+            program.at_least(
+                combined((1, term), (-1, result), (gap, constant(1)), (-gap, chosen[k]))
+            )
+        return result
 
     def activation(self, unit: Unit, z: Linear, ranges: Any) -> Linear:
         """A = φ(Z): a line, ramps and jumps."""

@@ -62,6 +62,9 @@ class Edge:
 class Unit:
     """A neuron: Z = Σ edges, A = φ(Z) in scaled numbers.
 
+    If ``maximum``, Z is the greatest of the edges that have a source, plus those that have none
+    (the bias).
+
     φ is a polynomial with ``coefficients`` from degree 0 on, or, if these are empty, slope_k Z +
     intercept_k on [breakpoint_k, breakpoint_{k+1}), the first piece from −∞ and the last to ∞. In
     integers coefficients and breakpoints are integers.
@@ -74,6 +77,17 @@ class Unit:
     slopes: tuple[Number, ...] = ()
     intercepts: tuple[Number, ...] = ()
     coefficients: tuple[Number, ...] = ()
+    maximum: bool = False
+
+    @property
+    def compared(self) -> tuple[Edge, ...]:
+        """The edges of which a maximum is taken; none for a unit that adds up."""
+        return tuple(e for e in self.edges if e.source is not None) if self.maximum else ()
+
+    @property
+    def added(self) -> tuple[Edge, ...]:
+        """The edges that are added up."""
+        return tuple(e for e in self.edges if e.source is None) if self.maximum else self.edges
 
     @property
     def constants(self) -> bool:
@@ -82,7 +96,7 @@ class Unit:
 
     @property
     def homogeneous(self) -> bool:
-        """Whether φ(t z) = t^k φ(z) for t ≥ 0 and some k ≥ 1."""
+        """Whether φ(t z) = t^k φ(z) for t ≥ 0 and some k ≥ 1; maxima are homogeneous too."""
         if self.coefficients:
             return sum(c != 0 for c in self.coefficients) == 1 and self.coefficients[0] == 0
         return not any(self.intercepts) and not any(self.breakpoints)

@@ -34,7 +34,7 @@ def question_of(instance: Instance) -> Question:
     """The scaled form; over the reals (or with an unlisted domain) unscaled.
 
     Raises:
-        NotSupported: a domain of too many values, or an activation without a natural encoding.
+        NotSupported: a domain of too many values.
     """
     network, parameters = instance.network, _parameters(instance)
     integral = all(p.values is not None for p in parameters)
@@ -124,6 +124,7 @@ def _unit(
 ) -> tuple[Unit, int]:
     """A unit and the scale of its value, from the scales of all nodes before it."""
     raw: list[tuple[Fraction, int | None, int | None]] = []
+    activation = neuron.activation  # type: ignore[attr-defined]
     entries = list(zip(neuron.weights, neuron.sources, strict=True))  # type: ignore[attr-defined]
     if neuron.bias is not None:  # type: ignore[attr-defined]
         entries.append((neuron.bias, None))  # type: ignore[attr-defined]
@@ -133,19 +134,21 @@ def _unit(
             factor /= parameters[entry.parameter].denominator
         if source is not None:
             factor /= scales[source]
-        if factor:
+        if factor or (activation.kind == "max" and source is not None):  # 0 may be the maximum
             raw.append((factor, entry.parameter, source))
     scale = lcm(*(f.denominator for f, _, _ in raw)) if integral else 1
     edges = tuple(Edge(_lean(f * scale), p, s) for f, p, s in raw)
-    node, activation = neuron.node, neuron.activation  # type: ignore[attr-defined]
+    node = neuron.node  # type: ignore[attr-defined]
+    if activation.kind == "max":
+        return Unit(
+            node, edges, activation.name, slopes=(1,), intercepts=(0,), maximum=True
+        ), scale
     if activation.kind == "polynomial":
         powers = [fraction(c) / scale**k for k, c in enumerate(activation.coefficients)]
         out = lcm(*(c.denominator for c in powers)) if integral else 1
         return Unit(
             node, edges, activation.name, coefficients=tuple(_lean(c * out) for c in powers)
         ), out
-    if activation.kind != "piecewise_linear":
-        raise NotSupported(f"the activation {activation.name}")
     points = [fraction(b) * scale for b in activation.breakpoints]
     slopes = [fraction(s) for s in activation.slopes]
     intercepts = [fraction(c) for c in activation.intercepts]

@@ -80,7 +80,9 @@ class Network:
         cases: dict[int, list[tuple[Any, Number]]] = {}
         ranges = None if self.t.theory == "real" else unit_ranges(self.question, x)
         for unit in self.question.units:
-            z = self.t.added([self.product(e, values, cases) for e in unit.edges])
+            terms = [self.product(e, values, cases) for e in unit.added]
+            compared = [self.product(e, values, cases) for e in unit.compared]
+            z = self.t.added([*terms, self.t.greatest(compared)] if compared else terms)
             values[unit.node] = self.activation(unit, z, cases, ranges)
         return [self.t.scaled(factor, values[node]) for node, factor in self.question.outputs]
 

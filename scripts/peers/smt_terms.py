@@ -59,6 +59,8 @@ class Terms:
         """factor · term, for a constant factor."""
         if isinstance(term, int | Fraction):
             return factor * term
+        if factor == 0:
+            return 0
         if factor == 1:
             return term
         return -term if factor == -1 else self.constant(factor) * term
@@ -77,6 +79,21 @@ class Terms:
     def term(self, value: Any) -> Any:
         """A number as a term; terms stay."""
         return self.constant(value) if isinstance(value, int | Fraction) else value
+
+    def greatest(self, terms: Sequence[Any]) -> Any:
+        """The maximum: an unknown that no term exceeds and some term reaches."""
+        numbers = [t for t in terms if isinstance(t, int | Fraction)]
+        symbolic = [t for t in terms if not isinstance(t, int | Fraction)]
+        if not symbolic:
+            return max(numbers)
+        if numbers:
+            symbolic.append(self.constant(max(numbers)))
+        if len(symbolic) == 1:
+            return symbolic[0]
+        result = self.new()
+        self.assertions += [result >= t for t in symbolic]
+        self.assertions.append(self.s.Or([result <= t for t in symbolic]))
+        return result
 
     def restrict(self, v: Any, values: Sequence[Number] | None) -> None:
         """v ∈ values; a run of integers by its ends."""
