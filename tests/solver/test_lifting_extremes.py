@@ -72,3 +72,13 @@ def test_free_columns_alone_leave_nothing_to_shift_against() -> None:
     x, y = [[1, 1], [2, 4], [3, 9], [-1, 1]], ["1e10", "3e10", "-1e10", "7e10"]
     made = document(x, y, layers, weights={"domain": "integer", "low": -5, "high": 5})
     assert minimize("lifting", made).status in ("feasible", "optimal", "infimum", "unknown")
+
+
+@pytest.mark.parametrize("scale", [1, 10**9, 10**12])
+def test_targets_of_any_size_are_fitted(scale: int) -> None:
+    """What floats leave of a fit is small beside the targets, not beside 1."""
+    x = [[a, b] for a in range(-2, 2) for b in range(-1, 2)]
+    y = [scale * (3 * (2 * a - 3 * b + 1) ** 3 - (a + b - 2) ** 3 + 1) for a, b in x]
+    cubes = {"units": 2, "activation": {"name": "polynomial", "coefficients": [0, 0, 0, 1]}}
+    made = document(x, y, [cubes, {"units": 1, "activation": "identity"}])
+    assert decide("lifting", made, Fraction(0)).status == "sat"

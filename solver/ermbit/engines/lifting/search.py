@@ -38,7 +38,8 @@ SIZE_LIMIT = 60_000
 """Searched numbers times samples times outputs."""
 
 HOPELESS = 1e-8
-"""Least squares that are not taken for an exact fit."""
+"""Least squares that are not taken for an exact fit, in units of the largest squared target (but at
+least 1): floats of large targets leave larger residuals."""
 
 
 class _Late(Exception):
@@ -81,6 +82,7 @@ def _found(
     end = time.monotonic() + min(SECONDS, SECONDS if seconds is None else seconds)
     goals, weights = _goals(relaxation)
     heaviest = max(s.weight for s in relaxation.samples)
+    hopeless = HOPELESS * max(1.0, *(float(((g * weights) ** 2).max()) for g in goals))
     rows = np.array(relaxation.rows)
 
     def residuals(inner: Floats) -> Floats:
@@ -110,7 +112,7 @@ def _found(
                 continue
             except _Late:
                 return
-            if _is_hopeless(relaxation, float(best.cost), heaviest, limit()):
+            if _is_hopeless(relaxation, float(best.cost), heaviest, limit(), hopeless):
                 continue
             first = best.x
         for denominator in DENOMINATORS:
@@ -137,16 +139,19 @@ def _optimum(
 
 
 def _is_hopeless(
-    relaxation: Relaxation, cost: float, heaviest: int, limit: Rational | None
+    relaxation: Relaxation, cost: float, heaviest: int, limit: Rational | None, hopeless: float
 ) -> bool:
-    """Whether half the least sum of squares says that the limit will not be met."""
+    """Whether half the least sum of squares says that the limit will not be met.
+
+    ``hopeless``: what the rounding of floats may leave of it.
+    """
     loss = relaxation.problem.instance.loss
     if limit is None or loss.is_classification:
         return False
     if loss.name == "squared" and loss.reduction != "max":
         found = 2 * cost * heaviest / relaxation.unit
-        return found > float(limit) * (1 + 1e-6) + HOPELESS
-    return limit == 0 and cost > HOPELESS
+        return found > float(limit) * (1 + 1e-6) + hopeless
+    return limit == 0 and cost > hopeless
 
 
 def _goals(relaxation: Relaxation) -> tuple[list[Floats], Floats]:
