@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import reference
 from engine_checks import capability, decide, fraction, least, minimize, problem_of
+from ermbit.engines.dichotomies import search
 from ermbit.engines.dichotomies.bounds import group_bound
 from ermbit.engines.dichotomies.fit import best_fit
 from ermbit.engines.dichotomies.patterns import arrangement, pattern_bound
@@ -317,6 +318,42 @@ def test_callers_get_a_say_where_no_choice_is_left() -> None:
     blocks = [len(block) for block in choices([40] * 4, [0] * 4)]
     assert 0 in blocks and len(blocks) == -(-(40**4) // CHUNK)
     assert sum(blocks) == choice_count([40] * 4, [0] * 4)
+
+
+@pytest.mark.parametrize("blind", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_every_choice_is_offered_once_and_in_order(
+    seed: int, blind: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where more of them have one bound than are kept: a blind one is 0 for all."""
+    monkeypatch.setattr(search, "KEPT", 10)
+    monkeypatch.setattr(search, "CHUNK", 16)
+    rng = random.Random(seed)
+    table = np.array([[rng.random() < 0.5 for _ in range(6)] for _ in range(9)])
+    targets, ones = [mpq(rng.randint(0, 2)) for _ in range(6)], [1] * 6
+    loss = Loss("absolute", "sum")
+    bound = group_bound(targets, [mpq(0)] * 6, ones, loss, blind)
+    assert not isinstance(bound, str)
+    offered: list[tuple[int, tuple[int, ...]]] = []
+    held: list[int] = []
+    below = search._below
+
+    def counted(*given: Any) -> Any:
+        found, cut, crowded = below(*given)
+        held.append(len(list(found)))
+        return found, cut, crowded
+
+    monkeypatch.setattr(search, "_below", counted)
+
+    def tried(choice: tuple[int, ...], value: int) -> None:
+        offered.append((value, choice))
+
+    search.cheapest_first([table] * 3, [0] * 3, bound, tried, lambda _: None, nothing, None)
+    chosen = [choice for _, choice in offered]
+    assert len(chosen) == len(set(chosen)) == choice_count([9] * 3, [0] * 3)
+    values = [value for value, _ in offered]
+    assert values == sorted(values)
+    assert max(held) <= 20 + search.CHUNK
 
 
 def test_a_threshold_past_the_range_of_floats() -> None:

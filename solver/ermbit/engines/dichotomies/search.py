@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from math import comb, prod
 from typing import Any
 
@@ -89,7 +89,11 @@ def cheapest_first(
         limit = tried(choice, value)
     level: Any = None
     while True:
-        waiting, level_next = _below(tables, sizes, kinds, bound, check, groups, level, limit)
+        waiting, level_next, crowded = _below(
+            tables, sizes, kinds, bound, check, groups, level, limit
+        )
+        if crowded:
+            waiting = chain(waiting, _tied(tables, sizes, kinds, bound, check, groups, level_next))
         for value, choice in waiting:
             if limit is not None and value > limit:
                 return
@@ -131,11 +135,16 @@ def _below(
     groups: int,
     level: Any,
     limit: Any,
-) -> tuple[list[tuple[Any, Choice]], Any]:
-    """The choices with bounds above ``level`` up to the limit, sorted, and where they were cut."""
+) -> tuple[Iterable[tuple[Any, Choice]], Any, bool]:
+    """The choices with bounds above ``level`` up to the limit, sorted.
+
+    Also where they were cut, if they were, and whether those at the cut itself are so many (a blind
+    bound is 0 for all) that they are left out.
+    """
     values_kept: list[NDArray[Any]] = []
     blocks: list[NDArray[np.int64]] = []
     cut: Any = None
+    crowded = False
     count = 0
     for block in choices(sizes, kinds):
         check()
@@ -148,7 +157,7 @@ def _below(
         if limit is not None:
             wanted &= values <= limit
         if cut is not None:
-            wanted &= values <= cut
+            wanted &= (values < cut) if crowded else (values <= cut)
         values_kept.append(values[wanted])
         blocks.append(block[wanted])
         count += int(wanted.sum())
@@ -157,11 +166,32 @@ def _below(
             cut = np.partition(all_values, KEPT)[KEPT].item()
             all_blocks = np.concatenate(blocks)
             near = all_values <= cut
+            crowded = int(near.sum()) > 2 * KEPT
+            if crowded:
+                near = all_values < cut
             values_kept, blocks = [all_values[near]], [all_blocks[near]]
             count = int(near.sum())
     if not blocks:
-        return [], None
+        return [], None, False
     all_values, all_blocks = np.concatenate(values_kept), np.concatenate(blocks)
     order = np.argsort(all_values, kind="stable")
     found = [(all_values[p].item(), tuple(all_blocks[p].tolist())) for p in order]
-    return found, cut
+    return found, cut, crowded
+
+
+def _tied(
+    tables: Sequence[Sides],
+    sizes: Sequence[int],
+    kinds: Sequence[int],
+    bound: GroupBound,
+    check: Callable[[], None],
+    groups: int,
+    value: Any,
+) -> Iterator[tuple[Any, Choice]]:
+    """The choices with just this bound, one block after the other."""
+    for block in choices(sizes, kinds):
+        check()
+        if len(block):
+            values = bound.of(codes(tables, block), groups)
+            for row in block[values == value].tolist():
+                yield value, tuple(row)
