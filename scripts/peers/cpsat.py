@@ -1,9 +1,10 @@
 """CP-SAT (OR-Tools): finite domains, all in integers.
 
 Hidden values are shared by samples with equal inputs. `relu` and `max` are maxima, `abs` is an
-absolute value, other pieces are guarded equations, powers are products. A product of a parameter with a value that
-is not constant is either CP-SAT's own product, or one guarded equation for each value of the
-parameter; the latter is used for short domains. Interchangeable units are in lexicographic order.
+absolute value, other pieces are guarded equations, powers are products. A product of a parameter
+with a value that is not constant is either CP-SAT's own product, or one guarded equation for each
+value of the parameter; the latter is used for short domains. Interchangeable units are in
+lexicographic order.
 """
 
 from __future__ import annotations
