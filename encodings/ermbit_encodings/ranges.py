@@ -112,26 +112,3 @@ def _power(z: Range, k: int) -> Range:
     if k % 2 == 0:
         return (0 if z[0] <= 0 <= z[1] else min(a, b)), max(a, b)
     return a, b
-
-
-def loss_bound(form: IntegerForm, ranges: Sequence[SampleRanges]) -> int:
-    """An upper bound on the integer total over all θ (for machine integers and counters)."""
-    worst = []
-    name = form.instance.loss.name
-    for sample, target, weight in zip(ranges, form.targets, form.weights, strict=True):
-        if name in ("absolute", "squared"):
-            gaps = [
-                max(abs(r[0] - t), abs(r[1] - t))
-                for r, t in zip(sample.final, target, strict=True)
-            ]
-            value = sum(gaps) if name == "absolute" else sum(g * g for g in gaps)
-        elif name == "zero_one":
-            value = 1
-        elif len(sample.final) == 1:
-            value = form.scale + max(abs(v) for v in sample.final[0])
-        else:
-            value = form.scale + 2 * max(abs(v) for r in sample.final for v in r)
-        worst.append(weight * value)
-    if form.instance.loss.reduction == "max":
-        return max(worst, default=0)
-    return sum(worst)

@@ -23,7 +23,7 @@ from ermbit_instances.jsonfile import dump_json, read_json
 from ermbit_instances.loss import Loss, read_loss
 from ermbit_instances.network import Entry, Layer, Network
 from ermbit_instances.network_file import read_network
-from ermbit_instances.rational import Rational, as_rational, shorten, write_rational
+from ermbit_instances.rational import Rational, shorten, write_rational
 
 FORMAT = "ermbit-instance"
 VERSION = 1
@@ -329,8 +329,3 @@ def _canonical_weights(network: Network) -> dict[str, Any] | None:
 
 def _name_of(network: Network, number: int) -> str:
     return network.explicit_names.get(number) or network.parameters[number].name
-
-
-def exact_threshold(value: object) -> Rational:
-    """A threshold given through the Python interface (int, Fraction, mpq or decimal string)."""
-    return as_rational(value)

@@ -12,7 +12,6 @@ from ermbit_instances.instance import Instance
 from ermbit_instances.rational import Rational, write_rational
 
 Task = Literal["solve", "minimize"]
-TASKS: tuple[Task, ...] = ("solve", "minimize")
 
 
 @dataclass(frozen=True)

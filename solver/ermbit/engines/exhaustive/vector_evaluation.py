@@ -40,8 +40,6 @@ class VectorEvaluator:
         self.form, self.plan, self.bounds = form, plan, bounds
         self.dtype = np.dtype(bounds.dtype)
         self.neurons = {neuron.node: neuron for neuron in form.neurons}
-        self.targets = self.array(form.targets)
-        self.weights = self.array(form.weights)
         self.domains = tuple(self.array(values) for values in plan.domains)
 
     def array(self, values: Sequence[Any]) -> Array:
