@@ -1,9 +1,10 @@
-"""Reading the ``neurons`` spelling: a graph of single neurons, checked with networkx."""
+"""Reading the ``neurons`` spelling: a graph of single neurons, put into topological order."""
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 from ermbit_instances import limits
 from ermbit_instances.activation import read_activation
@@ -26,8 +27,6 @@ def read_neurons(node: Node, outputs: Node, inputs: int, numbering: Numbering) -
     Raises:
         InputError: a fault of the list, a cycle or a dangling source, with its JSON path.
     """
-    import networkx as nx
-
     elements = node.elements()
     if not elements:
         node.fail("at least one neuron is needed")
@@ -44,26 +43,25 @@ def read_neurons(node: Node, outputs: Node, inputs: int, numbering: Numbering) -
         if name in places:
             element.at("id").fail(f"the id {name!r} is already taken")
         places[name] = place
-    graph = nx.DiGraph()
-    graph.add_nodes_from(range(len(elements)))
+    predecessors: list[set[int]] = [set() for _ in elements]
     read: list[list[tuple[str, Node]]] = []
     for place, element in enumerate(elements):
         edges = list(element.at("inputs").items())
         numbering.add_edges(len(edges) + 1, element.at("inputs"))
         for source, cell in edges:
             if source in places:
-                graph.add_edge(places[source], place)
+                predecessors[place].add(places[source])
             elif (match := _INPUT.match(source)) is None:
                 cell.fail(f"the source {source!r} is neither an input nor a neuron's id")
             elif len(match[1]) > 9 or int(match[1]) >= inputs:
                 cell.fail(f"the network has only {inputs} inputs")
         read.append(edges)
-    order = _topological(graph, elements)
+    order = _topological(predecessors, elements)
     number_of = {place: inputs + i for i, place in enumerate(order)}
     depth: dict[int, int] = {}
     layers: list[Layer] = []
     for index, place in enumerate(order, 1):
-        depth[place] = 1 + max((depth[p] for p in graph.predecessors(place)), default=0)
+        depth[place] = 1 + max((depth[p] for p in predecessors[place]), default=0)
         element = elements[place]
         sources = tuple(
             number_of[places[s]] if s in places else int(s[1:]) for s, _ in read[place]
@@ -90,19 +88,26 @@ def read_neurons(node: Node, outputs: Node, inputs: int, numbering: Numbering) -
     )
 
 
-def _topological(graph: object, elements: list[Node]) -> list[int]:
+def _topological(predecessors: list[set[int]], elements: list[Node]) -> list[int]:
     """Topological order that keeps the file's order where it can; a cycle is refused."""
-    import networkx as nx
-
-    order: list[int] = []
-    with suppress(nx.NetworkXUnfeasible):
-        order = list(nx.lexicographical_topological_sort(graph))
-    if not order:
-        cycle = [edge[0] for edge in nx.find_cycle(graph)]
+    sorter = TopologicalSorter(dict(enumerate(predecessors)))
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        cycle: list[int] = error.args[1][:-1]
+        start = cycle.index(min(cycle))
+        cycle = cycle[start:] + cycle[:start]
         names = [str(elements[place].at("id").value) for place in cycle]
-        elements[min(cycle)].at("inputs").fail(
+        elements[cycle[0]].at("inputs").fail(
             "cycle: " + " -> ".join((*names[:8], names[0])) + (" ..." if len(names) > 8 else "")
         )
+    order: list[int] = []
+    ready: list[int] = []
+    while sorter.is_active():
+        for place in sorter.get_ready():
+            heappush(ready, place)
+        order.append(heappop(ready))
+        sorter.done(order[-1])
     return order
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import random
 from typing import Any
 
+import networkx as nx
 import pytest
 from gmpy2 import mpq
 
@@ -96,6 +98,42 @@ def test_neurons_are_sorted_and_name_their_parameters() -> None:
     assert network.outputs == (3, 4)
     assert [n.label for n in network.neurons] == ["h", "o", "c"]
     assert network.neurons[1].sources == (2, 1)
+
+
+def wired(edges: set[tuple[int, int]], count: int) -> dict[str, Any]:
+    """Neurons n0, n1, ... with these edges, from first to second."""
+    sources: list[list[str]] = [[f"n{a}" for a, b in sorted(edges) if b == k] for k in range(count)]
+    neurons = [
+        {"id": f"n{k}", "inputs": dict.fromkeys(sources[k], 1), "activation": "relu", "bias": None}
+        for k in range(count)
+    ]
+    return {"inputs": 1, "neurons": neurons, "outputs": ["n0"]}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_order_of_the_file_is_kept_where_edges_allow_it(seed: int) -> None:
+    rng = random.Random(seed)
+    count = rng.randint(1, 12)
+    rank = rng.sample(range(count), count)
+    pairs = [(a, b) for a in range(count) for b in range(count) if rank[a] < rank[b]]
+    edges = set(rng.sample(pairs, rng.randint(0, len(pairs)) // 2))
+    graph = nx.DiGraph(list(edges))
+    graph.add_nodes_from(range(count))
+    found = [neuron.label for neuron in instance(wired(edges, count), 1).network.neurons]
+    assert found == [f"n{k}" for k in nx.lexicographical_topological_sort(graph)]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_cycle_is_named(seed: int) -> None:
+    rng = random.Random(seed)
+    ring = rng.sample(range(9), rng.randint(2, 6))
+    edges = {(ring[i - 1], b) for i, b in enumerate(ring)} | {(a, 9) for a in range(9)}
+    with pytest.raises(InputError) as caught:
+        instance(wired(edges, 10), 1)
+    words = str(caught.value).rpartition("cycle: ")[2].split(" -> ")
+    assert {int(word[1:]) for word in words} == set(ring) and words[0] == words[-1]
+    assert all((int(a[1:]), int(b[1:])) in edges for a, b in itertools.pairwise(words))
+    assert f"$.network.neurons[{min(ring)}].inputs" in str(caught.value)
 
 
 @pytest.mark.parametrize("seed", range(80))
