@@ -170,6 +170,81 @@ def test_cpsat_agrees_with_the_reference(tmp_path: Path, title: str) -> None:
     agrees("cpsat", TINY[title], ask)
 
 
+def hidden_units(doc: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    """The document with other keys in its hidden layer, or in its output's (``out_…``)."""
+    hidden, out = doc["network"]["layers"]
+    for key, value in keys.items():
+        (out if key.startswith("out_") else hidden)[key.removeprefix("out_")] = value
+    return doc
+
+
+def test_units_that_may_change_places() -> None:
+    """Classes of units, by their incoming own parameters: only these are put into an order."""
+
+    def classes(**keys: Any) -> list[list[list[str]]]:
+        doc = document([[0, 1], [1, 1]], [0, 1], (3,), integers(1))
+        question = question_of(parse_instance(hidden_units(doc, **keys)))
+        names = [p.name for p in question.parameters]
+        return [[[names[p] for p in unit] for unit in members] for members in question.classes]
+
+    every = [[f"W1[{k},0]", f"W1[{k},1]", f"b1[{k}]"] for k in range(3)]
+    assert classes() == [every]
+    assert classes(out_weights=[[1, 1, 1]]) == [every]  # frozen alike
+    assert classes(out_weights=[[1, "-1/2", 1]]) == [[every[0], every[2]]]
+    assert classes(out_weights=[[1, 2, None]]) == []
+    shared = {"param": "a"}
+    assert classes(out_weights=[[shared, shared, None]]) == [every[:2]]
+    assert classes(out_weights=[[shared, {"param": "a", "scale": 2}, None]]) == []
+    assert classes(biases=[shared, shared, shared]) == [[unit[:2] for unit in every]]
+    assert classes(biases=[0, 1, 1]) == [[unit[:2] for unit in every[1:]]]
+    assert classes(biases=[shared, None, None], out_weights=[[shared, 1, 1]]) == [every[1:]]
+    assert classes(weights=[[3, 1], [3, 1], [3, 1]], bias=False) == []  # nothing to put in order
+
+
+@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("title", ("plain", "outer", "shared", "maxima", "two layers"))
+def test_orders_lose_no_answer(name: str, title: str) -> None:
+    labels = [1, -1, 0, 2, 1]
+    doc = document([[0], [1], [2], [-2], [1]], labels, (2,), integers(1))
+    if title == "plain":
+        hidden_units(doc, out_weights=[[1, 1]])
+    elif title == "outer":
+        hidden_units(doc, biases=[0, 0], out_weights=[[None, None]], activation="step")
+    elif title == "shared":
+        hidden_units(doc, out_weights=[[{"param": "a"}, {"param": "a"}]])
+    elif title == "maxima":
+        hidden_units(doc, out_weights=[[-1, -1]], out_activation="max", activation="step")
+    else:
+        out = doc["network"]["layers"].pop()
+        again = {"units": 2, "activation": "relu", "bias": False}
+        doc["network"]["layers"] += [again, out | {"weights": [[1, 1]], "biases": [-1]}]
+        doc["weights"] = integers(0, 1)
+    question = question_of(parse_instance(doc))
+    assert question.classes
+    agrees(name, doc)
+
+
+@pytest.mark.parametrize("name", ("z3", "cvc5"))
+def test_floats_are_asked_over_the_reals(name: str) -> None:
+    """Too many values for a list: what the reals refute is refuted, what they fit may fit."""
+    domain = {"domain": "float", "format": "bfloat16"}
+    line = document([[0], [1], [2]], [0, 1, 3], (), domain)
+    assert run(name, line, "solve", Fraction(49, 100)).status == "unsat"
+    assert run(name, line, "solve", Fraction(1, 2)).status in ("sat", "unknown")
+    exact = document([[1], [2]], ["1/3", "2/3"], (), domain)
+    assert run(name, exact, "solve", Fraction(0)).status == "unknown"
+    with pytest.raises(NotSupported):
+        run(name, line, "minimize")
+
+
+@pytest.mark.parametrize("name", ("z3-integer", "cvc5-integer", "highs"))
+def test_long_runs_of_integers_stay_integers(name: str) -> None:
+    line = document([[0], [1], [2]], [7001, 7003, 7004], (), integers(10_000))
+    assert run(name, line, "solve", Fraction(0)).status == "unsat"
+    found = run(name, line, "minimize")
+    assert found.loss == 1 and reference.loss(line, found.parameters) == 1
+
+
 @pytest.mark.parametrize("name", ("z3", "cvc5"))
 def test_real_weights(name: str) -> None:
     xor = document([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1], (), REAL, loss="zero_one")
@@ -181,13 +256,14 @@ def test_real_weights(name: str) -> None:
     assert found.status == "sat"
     assert reference.loss(kink, found.parameters) <= 2
     assert run(name, kink, "solve", Fraction(199, 100)).status == "unsat"
-    # two lines under a maximum fit what is convex, and miss what is not by 1 in all
-    edge = document([[-2], [-1], [0], [1], [2]], [3, 1, 0, 1, 2], (1,), REAL, activation="max")
+    # two lines under a maximum are convex, which the last three points are not
+    edge = document([[-1], [0], [1], [2]], [1, 0, 1, 1], (1,), REAL, activation="max")
     edge["network"]["layers"][0] |= {"units": 2, "activation": "identity"}
-    edge["network"]["layers"].insert(1, {"units": 1, "activation": "max"})
-    found = run(name, edge, "solve", Fraction(1))
+    edge["network"]["layers"][1] |= {"activation": "max", "weights": [[1, 1]], "bias": False}
+    found = run(name, edge, "solve", Fraction(1, 2))
     assert found.status == "sat"
-    assert reference.loss(edge, found.parameters) <= 1
+    assert reference.loss(edge, found.parameters) <= Fraction(1, 2)
+    assert run(name, edge, "solve", Fraction(49, 100)).status == "unsat"
 
 
 @pytest.mark.parametrize("name", ("z3", "cvc5"))

@@ -49,9 +49,7 @@ class Builder:
         self.short = short
         self.model = cp_model.CpModel()
         self.parameters = [
-            self.model.new_int_var_from_domain(
-                cp_model.Domain.from_values([int(v) for v in p.values or ()]), p.name
-            )
+            self.model.new_int_var_from_domain(domain_of(p.values or ()), p.name)
             for p in question.parameters
         ]
         self.chosen: dict[tuple[int, int], Any] = {}
@@ -289,6 +287,13 @@ class Builder:
         self.model.add_implication(both, first)
         self.model.add_implication(both, second)
         return both
+
+
+def domain_of(values: Sequence[Any]) -> Any:
+    """The values as CP-SAT has them."""
+    if isinstance(values, range):
+        return cp_model.Domain(values[0], values[-1])
+    return cp_model.Domain.from_values([int(v) for v in values])
 
 
 def run(question: Question, task: str, timeout: float, threads: int) -> Answer:

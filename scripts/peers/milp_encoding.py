@@ -51,14 +51,14 @@ class Builder:
         """
         if number in self.pieces:
             return self.pieces[number]
-        values = [int(v) for v in self.question.parameters[number].values or ()]
+        values = self.question.parameters[number].values or ()
         run = values[-1] - values[0] + 1 == len(values)
         if len(values) <= LISTED or not run:
-            found = [(v, self.program.binary()) for v in values]
+            found = [(int(v), self.program.binary()) for v in values]
             self.program.equal(combined(*((1, x) for _, x in found), (-1, constant(1))))
         else:
             bits = (len(values) - 1).bit_length()
-            found = [(values[0], constant(1))]
+            found = [(int(values[0]), constant(1))]
             found += [(2**k, self.program.binary()) for k in range(bits)]
         self.program.equal(
             combined((-1, self.parameters[number]), *((v, x) for v, x in found))

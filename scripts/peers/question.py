@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
+from gmpy2 import mpq
+
+from ermbit_instances.domain import Domain
 from peers import polynomials
 from peers.answer import NotSupported, written
 
@@ -24,29 +27,28 @@ class Parameter:
     """A free parameter θ = P / denominator.
 
     Attributes:
-        values: all P, ascending, or None for the reals.
-        bits: the reals stand for the rationals of a domain of too many values: numerators and
-            denominators of at most so many bits. What is refuted over the reals is refuted there.
+        values: all P, ascending (a range where they are many and without gaps), or None for the
+            reals.
+        relaxed: the reals stand for this domain, which has too many values for a list. What is
+            refuted over the reals is refuted there.
     """
 
     name: str
     denominator: int
-    values: tuple[Number, ...] | None
-    bits: int | None = None
+    values: Sequence[Number] | None
+    relaxed: Domain | None = None
 
     def admits(self, value: Number | str) -> bool:
         """Whether a value found over the reals is in the domain; a text is irrational."""
-        if self.bits is None:
+        if self.relaxed is None:
             return True
-        if isinstance(value, str):
-            return False
-        value = Fraction(value)
-        return max(abs(value.numerator), value.denominator) < 2**self.bits
+        return not isinstance(value, str) and mpq(Fraction(value)) in self.relaxed
 
     @property
     def symmetric(self) -> bool:
         """Whether −P is admissible with every P."""
-        return self.values is None or self.values == tuple(-v for v in reversed(self.values))
+        v = self.values
+        return v is None or all(v[i] == -v[-1 - i] for i in range(-(-len(v) // 2)))
 
 
 @dataclass(frozen=True)

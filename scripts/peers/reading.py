@@ -11,13 +11,14 @@ from fractions import Fraction
 from math import ceil, lcm
 from pathlib import Path
 
+from ermbit_instances.domain import Domain, IntegerDomain
 from ermbit_instances.instance import Instance, load
-from peers.answer import NotSupported
 from peers.question import Edge, Number, Parameter, Question, Sample, Unit
 from peers.symmetries import classes, flips
 
 MOST_VALUES = 4096
-"""A finite domain with more values than this is not listed."""
+"""A finite domain with more values than this is not listed: integers stay a range, and the reals
+stand for scattered values."""
 
 
 def read(path: str | Path) -> Question:
@@ -31,19 +32,13 @@ def fraction(value: object) -> Fraction:
 
 
 def question_of(instance: Instance) -> Question:
-    """The scaled form; over the reals (or with an unlisted domain) unscaled.
-
-    Raises:
-        NotSupported: a domain of too many values.
-    """
+    """The scaled form; over the reals (or with an unlisted domain) unscaled."""
     network, parameters = instance.network, _parameters(instance)
     integral = all(p.values is not None for p in parameters)
     if not integral:
         parameters = tuple(
-            p
-            if p.values is None
-            else Parameter(p.name, 1, tuple(Fraction(v, p.denominator) for v in p.values))
-            for p in parameters
+            _unscaled(p, given.domain)
+            for p, given in zip(parameters, network.parameters, strict=True)
         )
     columns = [[fraction(v) for v in column] for column in zip(*instance.data.x, strict=True)]
     scales = [lcm(*(v.denominator for v in column)) if integral else 1 for column in columns]
@@ -88,12 +83,12 @@ def question_of(instance: Instance) -> Question:
         margin=max(1, ceil(margin)) if integral else (margin or None),
         denominator=Fraction(1),
         threshold=None if instance.threshold is None else fraction(instance.threshold),
-        classes=classes(instance, parameters),
+        classes=(),
         flips=(),
     )
     total = sum(weights, Fraction(0)) if instance.loss.reduction == "mean" else Fraction(1)
     question = replace(question, denominator=question.loss_unit * grid * total)
-    return replace(question, flips=flips(question))
+    return replace(question, classes=classes(question), flips=flips(question))
 
 
 def _lean(value: Fraction) -> Number:
@@ -107,16 +102,27 @@ def _parameters(instance: Instance) -> tuple[Parameter, ...]:
         if domain.size is None:
             found.append(Parameter(parameter.name, 1, None))
             continue
+        if isinstance(domain, IntegerDomain):
+            run = range(domain.minimum, domain.maximum + 1)
+            listed = tuple(run) if domain.size <= MOST_VALUES else run
+            found.append(Parameter(parameter.name, domain.denominator, listed))
+            continue
         if domain.size > MOST_VALUES:
-            document = domain.canonical()
-            if document["domain"] != "rational":
-                raise NotSupported(f"a domain of {domain.size} values")
-            found.append(Parameter(parameter.name, 1, None, int(document["bits"])))
+            found.append(Parameter(parameter.name, 1, None, domain))
             continue
         values = [fraction(v) for v in domain.values()]
         grid = lcm(*(v.denominator for v in values))
         found.append(Parameter(parameter.name, grid, tuple(int(v * grid) for v in values)))
     return tuple(found)
+
+
+def _unscaled(p: Parameter, domain: Domain) -> Parameter:
+    """The parameter beside reals: its values as they are, or the reals instead of a long range."""
+    if p.values is None:
+        return p
+    if isinstance(p.values, range):
+        return Parameter(p.name, 1, None, domain)
+    return Parameter(p.name, 1, tuple(Fraction(v, p.denominator) for v in p.values))
 
 
 def _unit(

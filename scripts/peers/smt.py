@@ -37,6 +37,8 @@ def run(
     builder = Builder(question, backend, theory, budget)
     total = builder.total()
     encoding = f"{theory}, nonlinear" if builder.t.nonlinear else theory
+    if task == "minimize" and any(p.relaxed is not None for p in question.parameters):
+        raise NotSupported("minimising over a domain of too many values")
     counted = question.integral or question.loss == "zero_one"
     if task == "minimize" and not counted:
         return _optimise(builder, total, backend, deadline, encoding)

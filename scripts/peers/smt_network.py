@@ -60,7 +60,7 @@ class Network:
                 readers.setdefault(edge.source, []).append(edge)
         outputs = {node for node, _ in q.outputs}
         found: dict[int, int] = {}
-        if q.polynomial and any(p.bits is not None for p in q.parameters):
+        if q.polynomial and any(p.relaxed is not None for p in q.parameters):
             return found
         for unit in q.units:
             edges = readers.get(unit.node, [])

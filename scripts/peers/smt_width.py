@@ -14,7 +14,7 @@ def word_width(question: Question) -> int:
         ranges = unit_ranges(question, question.rows[sample.row])
         top = max(top, *(abs(int(v)) for pair in ranges.values() for v in pair))
         for p in question.parameters:
-            top = max(top, *(abs(int(v)) for v in p.values or ()))
+            top = max(top, *(abs(int(v)) for v in (p.values[0], p.values[-1])))  # type: ignore[index]
         for unit in question.units:
             parts = sum(
                 max(abs(int(v)) for v in edge_range(question, e, ranges)) for e in unit.edges

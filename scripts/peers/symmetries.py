@@ -2,64 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 
-from ermbit_instances.instance import Instance
-from peers.question import Edge, Parameter, Question
+from peers.question import Edge, Question, Unit
 
 
-def classes(
-    instance: Instance, parameters: Sequence[Parameter]
-) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Units of dense layers that may be permuted: their incoming own parameters, unit by unit.
+def classes(question: Question) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Units that may be permuted: of each class the incoming own parameters, unit by unit.
 
-    Only whole layers are considered: dense with own parameters, every reader dense as well, equal
-    domains from unit to unit on both sides. Sorting one layer by incoming parameters leaves the
-    order of all layers before it, so all layers may be sorted at once.
+    Two units may change places if they compute the same function of the same sources and every
+    reader reads them alike: each pair of entries has two own parameters of equal domains, or the
+    same number, or the same shared parameter. Sorting one class by incoming parameters leaves the
+    order of the classes that it reads, so all may be sorted at once.
     """
-    network, found = instance.network, []
-    readers = {layer.index: [] for layer in network.layers}  # type: ignore[var-annotated]
-    for layer in network.layers:
-        nodes = range(layer.first_node, layer.first_node + layer.units)
-        for reader in network.layers:
-            if set(nodes) & set(reader.sources):
-                readers[layer.index].append(reader)
-        if layer.units < 2 or set(nodes) & set(network.outputs) or not readers[layer.index]:
-            continue
-        if not _own(layer) or not all(_own(r) for r in readers[layer.index]):
-            continue
-        if any(len(set(r.sources)) < len(r.sources) for r in readers[layer.index]):
-            continue
-        incoming = []
-        for unit in range(layer.units):
-            numbers = [layer.weight(unit, k).parameter for k in range(len(layer.sources))]
-            if (bias := layer.bias(unit)) is not None and bias.parameter is not None:
-                numbers.append(bias.parameter)
-            incoming.append(tuple(numbers))
-        outgoing = []
-        for node in nodes:
-            numbers = [
-                r.weight(unit, r.sources.index(node)).parameter
-                for r in readers[layer.index]
-                for unit in range(r.units)
-            ]
-            outgoing.append(tuple(numbers))
-        if _alike(incoming, parameters) and _alike(outgoing, parameters):
-            found.append(tuple(incoming))
-    return tuple(found)
+    entries = _Entries(question)
+    outputs = {node for node, _ in question.outputs}
+    alike: dict[Hashable, list[tuple[int, ...]]] = {}
+    for unit in question.units:
+        incoming = sorted(unit.edges, key=lambda e: (e.source is None, e.source or 0))
+        own = tuple(e.parameter for e in incoming if entries.is_own(e) and e.parameter is not None)
+        if own and unit.node not in outputs:
+            key = (
+                _function(unit),
+                tuple((e.source, entries.kind(e)) for e in incoming),
+                tuple((node, entries.kind(e)) for node, e in entries.readers.get(unit.node, ())),
+            )
+            alike.setdefault(key, []).append(own)
+    return tuple(tuple(members) for members in alike.values() if len(members) > 1)
 
 
-def _own(layer: object) -> bool:
-    return layer.is_dense and (layer.biases is None)  # type: ignore[attr-defined,no-any-return]
+def _function(unit: Unit) -> Hashable:
+    return (
+        unit.activation, unit.breakpoints, unit.slopes, unit.intercepts, unit.coefficients,
+        unit.maximum,
+    )  # fmt: skip
 
 
-def _alike(vectors: Sequence[Sequence[int]], parameters: Sequence[Parameter]) -> bool:
-    """Whether all vectors have the same domains, place by place."""
-    kinds = {
-        tuple((parameters[p].denominator, parameters[p].values) for p in vector)
-        for vector in vectors
-    }
-    return len(kinds) == 1
+class _Entries:
+    """What an edge says, but for the number of its own parameter.
+
+    Attributes:
+        readers: by node, who reads it, by which edge.
+    """
+
+    def __init__(self, question: Question) -> None:
+        edges = [edge for unit in question.units for edge in unit.edges]
+        self._uses = Counter(edge.parameter for edge in edges)
+        known: dict[Hashable, int] = {}
+        self._domains = [
+            known.setdefault((p.denominator, p.values, p.relaxed), len(known))
+            for p in question.parameters
+        ]
+        self.readers: dict[int, list[tuple[int, Edge]]] = {}
+        for unit in question.units:
+            for edge in unit.edges:
+                if edge.source is not None:
+                    self.readers.setdefault(edge.source, []).append((unit.node, edge))
+
+    def is_own(self, edge: Edge) -> bool:
+        """Whether the edge has a parameter that occurs nowhere else."""
+        return edge.parameter is not None and self._uses[edge.parameter] == 1
+
+    def kind(self, edge: Edge) -> Hashable:
+        """Equal for edges that may be exchanged together with their own parameters."""
+        if self.is_own(edge):
+            assert edge.parameter is not None
+            return "own", edge.coefficient, self._domains[edge.parameter]
+        return "common", edge.coefficient, edge.parameter
 
 
 def flips(question: Question) -> tuple[int, ...]:
