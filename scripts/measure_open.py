@@ -17,8 +17,6 @@ from __future__ import annotations
 import argparse
 import os
 import queue
-import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -41,7 +39,6 @@ if __name__ == "__main__" and Path(sys.prefix).resolve() != OWN.parent.parent.re
 from library_sources import answers, generated, open_runs  # noqa: E402
 from library_sources.open_runs import Run, standing  # noqa: E402
 
-import ermbit  # noqa: E402
 from ermbit.bench import runs, shipped  # noqa: E402
 from ermbit.bench.case import Case, question_hash  # noqa: E402
 from ermbit.bench.checking import Checked  # noqa: E402
@@ -53,9 +50,6 @@ from ermbit_instances.files import write_text  # noqa: E402
 from ermbit_instances.instance import Instance, parse_instance  # noqa: E402
 from ermbit_instances.jsonfile import dump_json  # noqa: E402
 from ermbit_instances.rational import write_rational  # noqa: E402
-
-PACKAGES = {"cpsat": "ortools", "z3": "z3-solver", "cvc5": "cvc5", "highs": "highspy"}
-"""Peer → the package whose version is that of the peer."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +222,7 @@ class _Session:
             late = time.monotonic() + limits.timeout > self._end
             if late or self._stop.is_set():
                 return
-            version = _version(solver.name)  # now: the checkout may change while this goes on
+            version = solver.version()
             made = runs.attempt(
                 candidate.case, solver, limits, self._settings.seed, self._stop, guard
             )
@@ -304,19 +298,6 @@ def _plain(value: object) -> object:
     if isinstance(value, list):
         return [_plain(part) for part in value]
     return value if value is None or isinstance(value, int | str) else str(value)
-
-
-def _version(solver: str) -> str:
-    """Of a peer as it is pinned; of ermbit with the commit, ``-dirty`` where files are changed."""
-    if solver == open_runs.OURS:
-        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
-        commit = ""
-        if shutil.which("git"):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            commit = done.stdout.strip()
-        return ermbit.__version__ + (f"+{commit}" if commit else "")
-    lines = (ROOT / "scripts" / "peers" / "requirements.txt").read_text("utf-8").splitlines()
-    return dict(line.split("==", 1) for line in lines if "==" in line)[PACKAGES[solver]]
 
 
 def _list(chosen: Sequence[Candidate], out: Path) -> int:

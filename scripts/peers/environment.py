@@ -19,6 +19,17 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 STAMP = FOLDER / ".made-from"
 
 
+PACKAGES = {"cpsat": "ortools", "z3": "z3-solver", "cvc5": "cvc5", "highs": "highspy"}
+"""The package of a peer, by the first part of the peer's name."""
+
+
+def version(peer: str) -> str:
+    """Of the package that a peer uses, as it is pinned."""
+    lines = REQUIREMENTS.read_text(encoding="ascii").splitlines()
+    pinned = dict(line.split("==", 1) for line in lines if "==" in line)
+    return pinned[PACKAGES[peer.partition("-")[0]]]
+
+
 def is_ready() -> bool:
     """Whether the environment stands, made from the present requirements."""
     try:

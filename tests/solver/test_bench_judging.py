@@ -18,8 +18,9 @@ from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ermbit
 import reference
-from ermbit.bench import process, records, tables
+from ermbit.bench import process, records, shipped, tables
 from ermbit.bench.agreement import judge
 from ermbit.bench.case import Case, Known, Task, expectation, question_hash
 from ermbit.bench.checking import check
@@ -27,7 +28,9 @@ from ermbit.bench.plots import figures, solved_times
 from ermbit.bench.process import Finished
 from ermbit.bench.records import Record, Results, read
 from ermbit.bench.reply import Reply, reply_of
+from ermbit.bench.runs import measured
 from ermbit.bench.scores import BEST, Scores
+from ermbit.bench.solver import Limits, Solver, command_peer, engine
 from ermbit_instances.errors import InputError, MissingFileError
 from ermbit_instances.instance import parse_instance
 from ermbit_instances.rational import parse_rational
@@ -426,6 +429,22 @@ def test_long_losses_are_read_back(tmp_path: Path) -> None:
     with Results(tmp_path / "r.csv", resume=False) as results:
         results.append(row)
     assert read([tmp_path / "r.csv"]) == [row]
+
+
+def test_rows_say_of_which_version_they_are(tmp_path: Path) -> None:
+    """Asked before each run: a checkout may change while a benchmark goes on."""
+    calls = iter(["1.0", "1.1"])
+    says = "print('{\"status\": \"unknown\"}')"
+    solver = Solver("x", (sys.executable, "-S", "-c", says), version=lambda: next(calls))
+    for wanted in ("1.0", "1.1"):
+        row = measured(case(tmp_path, "minimize"), solver, Limits(60.0, 1000, (0,)))
+        assert row is not None and (row.status, row.version) == ("unknown", wanted)
+    assert command_peer(f"y={sys.executable}").version() == ""
+    assert engine("auto").version().partition("+")[0] == ermbit.__version__
+    if shipped.names():
+        pins = (shipped.SCRIPTS / "peers" / "requirements.txt").read_text("ascii").splitlines()
+        for name, package in (("z3-bits", "z3-solver"), ("cpsat", "ortools"), ("highs", "highspy")):
+            assert f"{package}=={shipped.peer(name).version()}" in pins
 
 
 def test_columns_of_earlier_files_may_be_fewer(tmp_path: Path) -> None:

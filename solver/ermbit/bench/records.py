@@ -42,6 +42,7 @@ class Record:
         seconds: wall clock of the process; ``inner``: as the solver counts; ``cpu``: processor;
             ``peak``: megabytes.
         timeout, memory, cores, seed: what it was given.
+        version: of the solver, as it was called; "" if it is not known.
         checked: the verdict on its certificate; ``exact``: that one's exact loss; ``why``: reason.
     """
 
@@ -69,6 +70,7 @@ class Record:
     memory: int = 0
     peak: float = 0.0
     seed: int = 0
+    version: str = ""
 
     @property
     def key(self) -> Key:

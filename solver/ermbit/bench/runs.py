@@ -197,6 +197,7 @@ def measured(
     Raises:
         InputError: the instance file is gone.
     """
+    version = solver.version()
     made = attempt(case, solver, limits, seed, stop, guard)
     if made is None:
         return None
@@ -226,6 +227,7 @@ def measured(
         memory=limits.memory,
         peak=round(reply.peak, DIGITS),
         seed=seed,
+        version=version,
     )
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from ermbit.bench.solver import Solver
+from ermbit.bench.solver import ROOT, Solver
 from ermbit_instances.errors import UsageError
 
-ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "scripts"
 
 
@@ -47,7 +46,8 @@ def peer(name: str) -> Solver:
         )
     path = os.pathsep.join((str(SCRIPTS), str(ROOT / "instances")))
     words = (str(_module("peers.environment").PYTHON), "-m", "peers", name)
-    return Solver(name, words, {"PYTHONPATH": path})
+    pinned = partial(_module("peers.environment").version, name)
+    return Solver(name, words, {"PYTHONPATH": path}, pinned)
 
 
 def prepare() -> None:

@@ -10,17 +10,21 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ermbit import __version__
 from ermbit.bench.case import Case, repeated
 from ermbit.engines import registry
 from ermbit.processes.child import import_path
 from ermbit_instances.errors import UsageError
 
 OURS = "ermbit"
+ROOT = Path(__file__).resolve().parents[3]
+"""The source tree, if this is one."""
 PLACEHOLDERS = ("instance", "task", "timeout", "memory", "threads", "seed")
 _TAIL = ("{instance}", "--task", "{task}", "--timeout", "{timeout}", "--threads", "{threads}")
 _PLACEHOLDER = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
@@ -50,11 +54,14 @@ class Solver:
         name: in results and tables; of an engine ``ermbit`` or ``ermbit:ENGINE``.
         words: of the command, with placeholders.
         variables: environment variables that it needs besides those of this process.
+        version: called before each run, since a checkout may change while a benchmark goes on;
+            "" if it is not known.
     """
 
     name: str
     words: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
+    version: Callable[[], str] = field(default=str, compare=False)
 
     @property
     def is_ours(self) -> bool:
@@ -98,7 +105,17 @@ def engine(name: str) -> Solver:
         "--engine", name, "--timeout", "{timeout}", "--memory", "{memory}", "--seed", "{seed}",
     )  # fmt: skip
     full = OURS if name == "auto" else f"{OURS}:{name}"
-    return Solver(full, words, {"PYTHONPATH": os.pathsep.join(import_path())})
+    return Solver(full, words, {"PYTHONPATH": os.pathsep.join(import_path())}, own_version)
+
+
+def own_version() -> str:
+    """ermbit's version; from a checkout with the commit, ``-dirty`` where files are changed."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    commit = ""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        commit = done.stdout.strip()
+    return __version__ + (f"+{commit}" if commit else "")
 
 
 def command_peer(text: str) -> Solver:
