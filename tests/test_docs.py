@@ -253,6 +253,15 @@ def test_families_are_those_of_the_register() -> None:
     assert families_text() in text_of(DOCS / "families.md")
 
 
+def test_every_family_says_where_its_status_comes_from() -> None:
+    page = text_of(DOCS / "families.md").partition("**Where the status comes from.**")[2]
+    grounds, _, rest = page.partition("\n\nWhere these grounds do not settle it")
+    cells = re.findall(r"^\| ([a-z][\w, ]*) \|", grounds, re.MULTILINE)
+    told = [name for cell in cells if cell != "family" for name in cell.split(", ")]
+    told += re.findall(r"`(\w+)` always is", rest.partition("\n## ")[0])
+    assert sorted(told) == sorted(families())
+
+
 def test_names_of_the_format_are_described() -> None:
     page = text_of(DOCS / "format.md")
     for title, names in (
