@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import importlib
 import io
 import json
@@ -260,6 +261,40 @@ def test_every_family_says_where_its_status_comes_from() -> None:
     told = [name for cell in cells if cell != "family" for name in cell.split(", ")]
     told += re.findall(r"`(\w+)` always is", rest.partition("\n## ")[0])
     assert sorted(told) == sorted(families())
+
+
+SECTIONS = {
+    ("subset_sum", "linear"): "1A", ("subset_sum", "abs"): "1B", ("subset_sum", "tied"): "1C",
+    ("subset_sum", "step"): "1D",
+    ("set_splitting", "frozen"): "2A", ("set_splitting", "free"): "2B",
+    ("coloring", "plain"): "3A", ("coloring", "bias"): "3B", ("coloring", "free"): "3C",
+    ("vertex_cover_relu", None): "4", ("vertex_cover_halfspace", None): "5",
+    ("one_in_three", "abs"): "6A", ("one_in_three", "tied"): "6A", ("loading", "masked"): "6B",
+    ("one_in_three", "one_sample"): "6C", ("loading", "one_sample"): "6C",
+    ("one_in_three", "relu"): "6D", ("posslp", None): "7", ("permanent", None): "8",
+    ("irrational", "tower"): "9A", ("irrational", "shared"): "9B", ("irrational", "own"): "9C",
+    ("sum_of_square_roots", "direct"): "10A", ("sum_of_square_roots", None): "10B",
+}  # fmt: skip
+"""Family and form → section of docs/reductions.md; None: every other form."""
+
+
+def test_the_library_has_every_reduction() -> None:
+    """The page says so of 1A to 10B, and names the families that write them."""
+    page = text_of(DOCS / "reductions.md")
+    assert "holds instances of all of them, 1A to 10B" in " ".join(page.split())
+    described = set(re.findall(r"^\*\*(\d+[A-D])[^\w]", page, re.MULTILINE))
+    described |= {n for n in re.findall(r"^## (\d+)\. ", page, re.MULTILINE) if n in "4578"}
+    assert described == set(SECTIONS.values())
+    intro = page.partition("\n## ")[0]
+    assert [family for family, _ in SECTIONS if f"`{family}`" not in intro] == []
+    found = set()
+    with (ROOT / "instances" / "library" / "index.csv").open(encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            if row["parameters"]:
+                form = json.loads(row["parameters"]).get("form")
+                family = row["family"]
+                found.add(SECTIONS.get((family, form)) or SECTIONS.get((family, None)))
+    assert found - {None} == set(SECTIONS.values())
 
 
 def test_names_of_the_format_are_described() -> None:
