@@ -1,20 +1,26 @@
-"""The script that measures random labels: points, resumption, theory, refusals."""
+"""The script that measures random labels: points, resumption, theory, refusals; its page."""
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import re
 import sys
 from collections import Counter
 from itertools import product
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import reference
+from drawings import check_drawing
 from ermbit_instances.families import generate
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "phase_transition.py"
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "scripts" / "phase_transition.py"
+PAGE = ROOT / "docs" / "phase-transition.md"
 SETTINGS = ("inputs=1", "hidden=none", "domain=ternary", "data_low=-4", "data_high=4")
 
 
@@ -128,3 +134,62 @@ def test_requests_without_sense(
         script.main([*arguments, "--out", str(tmp_path)])
     assert caught.value.code == 2
     assert capsys.readouterr().err
+
+
+# --- the page, its numbers and its figure --------------------------------------------------------
+
+
+def kept_points(script: ModuleType) -> list[Any]:
+    """The points of docs/phase-transition.csv."""
+    whole = ("parameters", "samples", "sat", "unsat", "unknown")
+    texts = ("case", "size")
+    with PAGE.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        return [
+            script.Point(
+                **{
+                    name: text if name in texts else int(text) if name in whole
+                    else float(text) if text else None
+                    for name, text in row.items()
+                }
+            )
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+
+
+def test_the_kept_points_are_those_of_the_script(script: ModuleType) -> None:
+    found = kept_points(script)
+    plan = [(line, samples) for line in script.lines() for samples in line.samples]
+    for point, (line, samples) in zip(found, plan, strict=True):
+        assert (point.case, point.size, point.samples) == (line.case, line.size, samples)
+        network = script.problem_of(line, samples, 0).instance.network
+        assert point.parameters == network.parameter_count
+        assert point.ratio == round(samples / point.parameters, 4)
+        assert (point.sat + point.unsat, point.unknown) == (20, 0)
+        assert point.share == point.sat / 20
+        theory = round(script.cover(samples, line.dimension), 4) if line.dimension else None
+        assert point.theory == theory
+        assert 0 < point.median_seconds <= point.longest_seconds
+    assert script.table(found) == PAGE.with_suffix(".csv").read_text(encoding="utf-8")
+
+
+def test_the_page_follows_from_the_points(script: ModuleType) -> None:
+    page, found = PAGE.read_text(encoding="utf-8"), kept_points(script)
+    count = sum(point.sat + point.unsat for point in found)
+    assert f"Of {count:,} instances all were decided" in " ".join(page.split())
+    engines = dict.fromkeys((line.case, line.engine) for line in script.lines())
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \| `(\w+)` \| (.+) \|$", page, re.MULTILINE)
+    for (case, engine), (shown_engine, passes) in zip(engines, rows, strict=True):
+        assert shown_engine == engine
+        shown: dict[int, tuple[str, str]] = {}
+        for low, high, of in re.findall(r"([\d.]+)(?: to ([\d.]+))? \(([^)]+)\)", passes):
+            shown |= {int(number): (low, high or low) for number in re.findall(r"\d+", of)}
+        wanted = {}
+        points = [point for point in found if point.case == case]
+        for parameters in {point.parameters for point in points}:
+            curve = [(p.ratio, p.share) for p in points if p.parameters == parameters]
+            # Up to the first all shares are 1/2 or more, from the second on 1/2 or less.
+            low = max(at for at, _ in curve if all(s >= 0.5 for r, s in curve if r <= at))
+            high = min(at for at, _ in curve if all(s <= 0.5 for r, s in curve if r >= at))
+            wanted[parameters] = (f"{low:.1f}", f"{high:.1f}")
+        assert shown == wanted
+    check_drawing(script.draw(found, 20), PAGE.with_suffix(".svg").read_bytes())
