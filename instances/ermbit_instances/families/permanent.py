@@ -48,7 +48,8 @@ def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
 PERMANENT = register(
     Family(
         name="permanent",
-        summary="a 0/1 matrix whose permanent stands in the bits of one partial derivative",
+        summary="a 0/1 matrix whose permanent stands in the bits of one partial derivative "
+        "(docs/reductions.md 8)",
         source="Valiant 1979; Allender, Bürgisser, Kjeldgaard-Pedersen & Miltersen 2009",
         parameters=(
             FamilyParameter("n", "integer", 3, "rows and columns of a random matrix", 1, 40),

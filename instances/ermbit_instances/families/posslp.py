@@ -91,7 +91,8 @@ def _residue(operation: str, a: int, b: int) -> int:
 POSSLP = register(
     Family(
         name="posslp",
-        summary="random straight-line programs on polynomial activations: the sign of their value",
+        summary="random straight-line programs on polynomial activations: the sign of their value "
+        "(docs/reductions.md 7)",
         source="Allender, Bürgisser, Kjeldgaard-Pedersen & Miltersen 2009",
         parameters=(
             FamilyParameter("length", "integer", 12, "operations of the program", 1, 5000),
