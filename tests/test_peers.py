@@ -32,7 +32,10 @@ from peers import environment  # noqa: E402
 from peers.__main__ import PEERS  # noqa: E402
 from peers.answer import Answer, NotSupported  # noqa: E402
 from peers.evaluation import total_at  # noqa: E402
+from peers.highs import Solution  # noqa: E402
 from peers.reading import question_of  # noqa: E402
+from peers.smt_network import Network  # noqa: E402
+from peers.smt_terms import Terms  # noqa: E402
 
 HERE = ("z3-bits", "z3-integer", "cvc5-bits", "cvc5-integer", "highs")
 """Peers whose packages the test environment has; CP-SAT runs in an environment of its own."""
@@ -321,6 +324,48 @@ def test_scaled_total_is_the_loss(title: str) -> None:
         values = [rng.choice(p.values or (0,)) for p in question.parameters]
         theta = {k: Fraction(v) for k, v in question.certificate(values).items()}
         assert question.loss_of(total_at(question, values)) == reference.loss(doc, theta)
+
+
+@pytest.mark.parametrize("task", ("solve", "minimize"))
+def test_highs_claims_no_more_than_is_exact(monkeypatch: pytest.MonkeyPatch, task: str) -> None:
+    """A solver that calls any point a solution of loss 0, as loose tolerances do."""
+
+    def loose(program: Any, *_: Any) -> Solution:
+        return Solution("optimal", [0.0] * len(program.lower), 0.0, 0.0)
+
+    doc = document([[0], [1]], [1, 3], (), integers(3))
+    assert run("highs", doc, "minimize").loss == 0
+    monkeypatch.setattr("peers.milp.solve", loose)
+    found = run("highs", doc, task, Fraction(0) if task == "solve" else None)
+    assert (found.status, found.loss) == (("unknown", None) if task == "solve" else ("feasible", 4))
+
+
+def test_highs_has_no_limit_on_a_largest_loss() -> None:
+    """Totals past what it can tell apart are refused, and not taken for unreachable."""
+    doc = document([[0], [0]], [1_000, -1_000], (), integers(1), reduction="max")
+    doc["data"]["sample_weights"] = [10_000_000, 1]
+    with pytest.raises(NotSupported):
+        run("highs", doc, "solve", Fraction(10**10))
+
+
+def test_biases_that_readers_take_over() -> None:
+    """Of two hidden maxima over the reals only the output's bias is left free; shared ones stay."""
+
+    def absorbed(doc: dict[str, Any]) -> int:
+        terms = Terms("z3", "real")
+        return len(Network(question_of(parse_instance(doc)), terms)._absorbed())
+
+    doc = document([[0, 1], [1, 2]], [0, 1], (2,), REAL, activation="max")
+    assert absorbed(doc) == 2
+    doc["network"]["layers"][0]["biases"] = [None, {"param": "b1"}]
+    doc["network"]["layers"][1]["biases"] = [{"param": "b2"}]
+    assert absorbed(doc) == 2
+    doc["network"]["layers"][1]["biases"] = [{"param": "b1"}]
+    assert absorbed(doc) == 0
+    doc["network"]["layers"][1] = {"units": 1, "activation": "identity", "bias": False}
+    assert absorbed(doc) == 0
+    doc["network"]["layers"][1] = {"units": 1, "activation": "max"}
+    assert absorbed(doc) == 0
 
 
 # ---------------------------------------------------------------- the sets

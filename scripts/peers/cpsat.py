@@ -13,14 +13,13 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from ortools.sat.python import cp_model
 
 from peers import polynomials
 from peers.answer import Answer, NotSupported
-from peers.evaluation import edge_range, unit_ranges
+from peers.evaluation import edge_range, total_at, unit_ranges
 from peers.question import Edge, Question, Sample, Unit
 
 LARGEST = 2**60
@@ -305,15 +304,16 @@ def run(question: Question, task: str, timeout: float, threads: int) -> Answer:
     solver.parameters.max_time_in_seconds = max(0.1, deadline - time.monotonic())
     status = solver.solve(built.model)
     found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
-    parameters: dict[str, Any] = {}
+    values = [solver.value(v) for v in built.parameters] if found else []
+    parameters: dict[str, Any] = question.certificate(values) if found else {}
     loss = bound = None
-    if found:
-        parameters = question.certificate([solver.value(v) for v in built.parameters])
     if task == "solve":
         words = {cp_model.OPTIMAL: "sat", cp_model.FEASIBLE: "sat", cp_model.INFEASIBLE: "unsat"}
         return Answer(words.get(status, "unknown"), parameters=parameters, encoding="integer")
     if found:
-        loss = question.loss_of(round(solver.objective_value))
-        bound = question.loss_of(Fraction(round(solver.best_objective_bound)))
+        count = total_at(question, values)  # the model's total may be larger, or no exact float
+        loss = question.loss_of(count)
+        low = count if status == cp_model.OPTIMAL else round(solver.best_objective_bound)
+        bound = question.loss_of(min(low, count))
     word = {cp_model.OPTIMAL: "optimal", cp_model.FEASIBLE: "feasible"}.get(status, "unknown")
     return Answer(word, loss, bound, parameters, encoding="integer")

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 
 from peers.milp_program import Linear, Program
 
+GAP = 0.999
+"""A gap below 1 between integers is none."""
+
+TOLERANCE = 1e-9
+"""A binary that is off by this moves a row by that much times its big M."""
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -63,8 +69,9 @@ def _solve_highspy(
     highs.setOptionValue("time_limit", max(0.1, timeout))
     highs.setOptionValue("threads", threads)
     highs.setOptionValue("mip_rel_gap", 0.0)
-    highs.setOptionValue("mip_abs_gap", 0.999)
-    highs.setOptionValue("mip_feasibility_tolerance", 1e-7)
+    highs.setOptionValue("mip_abs_gap", GAP)
+    for option in ("mip_feasibility_tolerance", "primal_feasibility_tolerance"):
+        highs.setOptionValue(option, TOLERANCE)
     highs.passModel(model)
     highs.run()
     status, info = highs.getModelStatus(), highs.getInfo()

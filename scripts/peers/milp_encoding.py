@@ -16,7 +16,7 @@ from typing import Any
 
 from peers.answer import NotSupported
 from peers.evaluation import edge_range, unit_ranges
-from peers.milp_program import LARGEST, Linear, Program, combined, constant
+from peers.milp_program import Linear, Program, combined, constant
 from peers.question import Edge, Question, Sample, Unit
 
 LISTED = 8
@@ -224,7 +224,8 @@ class Builder:
             (float(s.weight), self.sample_loss(s, outputs[s.row])) for s in self.question.samples
         ]
         if self.question.maximum:
-            total = self.program.column(0, LARGEST)
+            tops = [w * sum(self.program.upper[c] for c in cost) for w, cost in terms]
+            total = self.program.column(0, max(tops))
             for weight, cost in terms:
                 self.program.at_least(combined((1, total), (-weight, cost)))
         else:

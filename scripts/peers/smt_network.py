@@ -1,12 +1,14 @@
 """The network of a question in terms of a theory: parameters, and outputs for an input.
 
 ``integer``: products case by case where a domain is short. ``real``: linear where the outer weights
-can be normalised to ±1 or every product is with finitely many values; nonlinear otherwise.
+can be normalised to ±1 or every product is with finitely many values; nonlinear otherwise. Biases
+that those of the readers can take over are 0.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -42,6 +44,9 @@ class Network:
             p: terms.s.Bool(f"positive {p}") if p in self.signed else terms.s.BoolVal(True)
             for p in self.normalised
         }
+        if terms.theory == "real":
+            absorbed = self._absorbed()
+            terms.assertions += [self.parameters[p] == terms.constant(0) for p in absorbed]
         for number, (p, v) in enumerate(zip(question.parameters, self.parameters, strict=True)):
             if number not in self.positive:
                 terms.restrict(v, p.values)
@@ -67,11 +72,40 @@ class Network:
             if len(edges) != 1 or unit.node in outputs or not unit.homogeneous:
                 continue
             outer = edges[0].parameter
-            inner = [e.parameter for e in unit.edges]
+            inner = [e.parameter for e in unit.edges if e.coefficient]
             if any(p is None or p in found for p in (outer, *inner)):
                 continue
             if all(uses[p] == 1 and q.parameters[p].values is None for p in (outer, *inner)):
                 found[outer] = unit.node
+        return found
+
+    def _absorbed(self) -> list[int]:
+        """Biases that may be 0, since every reader's own real bias can take them over.
+
+        The unit adds its own real bias to its value, as maxima and the identity do, and is read by
+        units that add up. What moves on, layer by layer, ends at the last of these biases.
+        """
+        q = self.question
+        uses = Counter(e.parameter for unit in q.units for e in unit.edges)
+
+        def bias(unit: Unit) -> int | None:
+            for e in unit.edges:
+                if e.source is None and e.parameter is not None and uses[e.parameter] == 1:
+                    p = q.parameters[e.parameter]
+                    return e.parameter if p.values is None and p.relaxed is None else None
+            return None
+
+        readers: dict[int | None, list[Unit]] = {}
+        for unit in q.units:
+            for source in {e.source for e in unit.edges}:
+                readers.setdefault(source, []).append(unit)
+        found, outputs = [], {node for node, _ in q.outputs}
+        for unit in q.units:
+            if unit.node in outputs or (unit.slopes, unit.intercepts) != ((1,), (0,)):
+                continue
+            read, own = readers.get(unit.node, []), bias(unit)
+            if own is not None and all(not r.maximum and bias(r) is not None for r in read):
+                found.append(own)
         return found
 
     def row(self, x: Sequence[Number]) -> list[Any]:
