@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Bit-budget curves: the exact least loss of a network against the bits of its weights.
 
-    python scripts/bit_budget.py [--study NAME] [--timeout SECONDS] [--out FOLDER]
+    python scripts/bit_budget.py [--study NAME] [--timeout SECONDS] [--out FOLDER] [--resume]
 
 Each study is a data set and a network; each point is `ermbit.minimize` over one set of weight
 values. A point is `optimal` where the least loss is proved, else it has proved bounds. Sets that
 contain each other share bounds: the least loss over a set is at most that over its subsets, and at
 least that over its supersets. Writes bit-budget.csv and bit-budget.svg and prints the table of
-docs/bit-budget.md.
+docs/bit-budget.md. With ``--resume`` the points that the folder's bit-budget.csv has are kept.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _powers(lowest: int, highest: int) -> str:
 FORMATS = (
     Format("ternary", "ternary", "ternary"),
     # k / 2^(K-2) in [-2, 2): more bits are a finer grid of the same range.
-    *(Format(f"int{k}", "integer grid on [-2, 2)", f"fixed:{k}:{k - 2}") for k in range(2, 7)),
+    *(Format(f"int{k}", "integer grid on [-2, 2)", f"fixed:{k}:{k - 2}") for k in range(2, 9)),
     Format("pow2-3", "powers of two", _powers(-2, 0)),
     Format("pow2-4", "powers of two", _powers(-5, 1)),
     Format("rational:2", "rationals", "rational:2"),
@@ -181,6 +181,22 @@ def measure(study: Study, form: Format, timeout: float) -> Point:
     )  # fmt: skip
 
 
+def read(path: Path) -> list[Point]:
+    """The points of a bit-budget.csv."""
+    studies = {study.name: study for study in STUDIES}
+    formats = {form.name: form for form in FORMATS}
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Point(
+                studies[row["study"]], formats[row["format"]], int(row["parameters"]),
+                int(row["samples"]), mpq(row["least_loss_from"]),
+                mpq(row["least_loss_to"]) if row["least_loss_to"] else None,
+                row["found_by"], row["search_status"], float(row["timeout_s"]),
+            )
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+
+
 def by_inclusion(points: Sequence[Point]) -> list[Point]:
     """Bounds of subsets and supersets of values carried over, within one study."""
     result = []
@@ -276,17 +292,24 @@ def main() -> int:
     parser.add_argument("--study", choices=[study.name for study in STUDIES], action="append")
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="a point")
     parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER")
+    parser.add_argument("--resume", action="store_true", help="keep the points that are there")
     arguments = parser.parse_args()
+    path = arguments.out / "bit-budget.csv"
+    known = {}
+    if arguments.resume and path.exists():
+        known = {(point.study, point.format): point for point in read(path)}
     points = []
     for study in STUDIES:
         if arguments.study is None or study.name in arguments.study:
             for form in FORMATS:
-                point = measure(study, form, arguments.timeout)
-                print(*point.row(), sep=",", file=sys.stderr, flush=True)
+                point = known.get((study, form))
+                if point is None:
+                    point = measure(study, form, arguments.timeout)
+                    print(*point.row(), sep=",", file=sys.stderr, flush=True)
                 points.append(point)
     points = by_inclusion(points)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with (arguments.out / "bit-budget.csv").open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(point.row() for point in points)
