@@ -45,7 +45,7 @@ def entries() -> Iterator[Entry]:
         elif answer is not None and answer.question != question:
             raise ValueError(f"{name}: the stored answer is for another question")
         elif answer is not None and answer.status != "unknown":
-            yield _answered(item, answer)
+            yield _answered(item, answer, standing)
         elif standing.kind == "decided":
             raise ValueError(f"{name}: decided in open_runs.csv, but not in answers.json")
         else:
@@ -93,7 +93,8 @@ def _hard(item: Entry, standing: Standing, question: str, runs: Sequence[Run]) -
     return Entry(_with_meta(item.document, _tried(standing)), item.certificate, item.files)
 
 
-def _answered(item: Entry, answer: answers.Answer) -> Entry:
+def _answered(item: Entry, answer: answers.Answer, standing: Standing) -> Entry:
+    """One that a solver has answered, in the long runs or apart from them."""
     who = str(answer.engine)
     if who.startswith(PEER):
         if answer.status != "sat":
@@ -106,6 +107,8 @@ def _answered(item: Entry, answer: answers.Answer) -> Entry:
         if answer.status == "sat":
             how = f"found by ermbit, {known_by}; the certificate is exact"
     meta = {"status": answer.status, "how": how, "known_by": known_by}
+    if standing.tried_by:
+        meta |= {"open": "no", "tried_by": standing.tried_by}
     return Entry(_with_meta(item.document, meta), answer.certificate)
 
 

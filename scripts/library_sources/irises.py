@@ -122,7 +122,7 @@ def _fewest_errors(
                 f"{title}-{threshold}", dense(2, (1, "identity")), REAL,
                 _csv(name, [FEATURES[c] for c in columns]), "zero_one",
                 written(Fraction(threshold, count)), family="iris", certificate=certificate,
-                how="all orders of the points along a direction were enumerated: fewest errors "
+                how="full enumeration of the orders of the points along a direction: fewest errors "
                 f"{errors} of {count}",
                 minimum=written(Fraction(errors, count)), files={name: _table(codes, positive)},
             )  # fmt: skip
