@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
-import os
 import random
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +25,6 @@ from benchmark import files  # noqa: E402
 from benchmark.case import REAL, document, integers  # noqa: E402
 from benchmark.main_set import bases, optima  # noqa: E402
 from benchmark.sets import SETS, cases  # noqa: E402
-from peers import environment  # noqa: E402
 from peers.__main__ import PEERS  # noqa: E402
 from peers.answer import Answer, NotSupported  # noqa: E402
 from peers.evaluation import total_at  # noqa: E402
@@ -37,8 +33,7 @@ from peers.reading import question_of  # noqa: E402
 from peers.smt_network import Network  # noqa: E402
 from peers.smt_terms import Terms  # noqa: E402
 
-HERE = ("z3-bits", "z3-integer", "cvc5-bits", "cvc5-integer", "highs")
-"""Peers whose packages the test environment has; CP-SAT runs in an environment of its own."""
+HERE = ("z3-bits", "z3-integer", "cvc5-bits", "cvc5-integer", "highs", "cpsat")
 
 LEAKY = {"name": "leaky_relu", "slope": "1/2"}
 CLIP = {"name": "clip", "low": 0, "high": 2}
@@ -132,45 +127,11 @@ def test_peers_agree_on_random_instances(seed: int) -> None:
     doc = random_instances.random_instance(
         random.Random(f"peers {seed}"), max_assignments=60
     )
-    for name in ("z3-integer", "cvc5-bits", "highs"):
+    for name in ("z3-integer", "cvc5-bits", "highs", "cpsat"):
         try:
             agrees(name, doc)
         except NotSupported:
             continue
-
-
-def in_own_environment(
-    folder: Path, name: str, doc: dict[str, Any], task: str, threshold: Fraction | None = None
-) -> Answer:
-    """A peer in the peers' environment, as the benchmark runs it."""
-    asked = {k: v for k, v in doc.items() if k != "threshold"}
-    if threshold is not None:
-        asked["threshold"] = str(threshold)
-    file = folder / "case.erm.json"
-    file.write_text(json.dumps(asked))
-    path = os.pathsep.join(str(ROOT / part) for part in ("scripts", "instances"))
-    command = [environment.PYTHON, "-m", "peers", name, file, "--task", task, "--threads", "1"]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
-    )
-    line = json.loads(done.stdout)
-    loss = None if line["loss"] is None else Fraction(line["loss"])
-    return Answer(line["status"], loss, parameters=line["parameters"])
-
-
-@pytest.mark.skipif(
-    not environment.is_ready(),
-    reason="CP-SAT lives in .venv-peers, which scripts/bench_decide.py makes on first use",
-)
-@pytest.mark.parametrize(
-    "title",
-    ("relu", "step-zero_one", "square-max", "leaky", "deep", "parabola-hinge", "maxout-planes"),
-)
-def test_cpsat_agrees_with_the_reference(tmp_path: Path, title: str) -> None:
-    def ask(name: str, doc: dict[str, Any], task: str, at: Fraction | None = None) -> Answer:
-        return in_own_environment(tmp_path, name, doc, task, at)
-
-    agrees("cpsat", TINY[title], ask)
 
 
 def hidden_units(doc: dict[str, Any], **keys: Any) -> dict[str, Any]:
