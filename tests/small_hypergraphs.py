@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import networkx as nx
 
@@ -34,11 +33,22 @@ def triple_systems() -> list[Hypergraph]:
     return found
 
 
-def all_on(vertices: int) -> Iterator[Hypergraph]:
-    """Every set of non-empty vertex sets, one-vertex edges included: 2^(2^vertices - 1) of them."""
+def all_on(vertices: int) -> list[Hypergraph]:
+    """The sets of non-empty vertex sets, one-vertex edges and edges inside others included."""
     sets = [s for size in range(1, vertices + 1) for s in combinations(range(vertices), size)]
+    number = {edge: i for i, edge in enumerate(sets)}
+    renamed = [
+        [number[tuple(sorted(order[v] for v in edge))] for edge in sets]
+        for order in permutations(range(vertices))
+    ]
+    seen: set[frozenset[int]] = set()
+    found = []
     for chosen in product((False, True), repeat=len(sets)):
-        yield Hypergraph(vertices, tuple(s for s, c in zip(sets, chosen, strict=True) if c))
+        numbers = [i for i, c in enumerate(chosen) if c]
+        if frozenset(numbers) not in seen:
+            seen.update(frozenset(images[i] for i in numbers) for images in renamed)
+            found.append(Hypergraph(vertices, tuple(sets[i] for i in numbers)))
+    return found
 
 
 def colorings(source: Hypergraph, colors: int) -> list[tuple[int, ...]]:

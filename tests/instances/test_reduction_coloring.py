@@ -1,9 +1,11 @@
 """Colouring as training: all graphs on 1..5 vertices with 2 and 3 colours, triple systems with 2.
 
-That is the forms ``plain`` and ``bias`` over the smallest domain; half of the sources on up to 4
-vertices and a part of the others over the reals; the form ``free`` in integers for half of those on
-up to 4 vertices, and over the reals for graphs on up to 3. The answer is that of the source by
-brute force, and certificates are mapped both ways.
+Those on up to 4 vertices each, in all forms, in the smallest domain and over the reals; those on 5
+each in the forms ``plain`` and ``bias`` in the smallest domain. Elsewhere they are decided by the
+least ones without and the greatest ones with a colouring (`critical_systems`), and so are over the
+reals all hypergraphs with edges of all sizes, on up to 5 vertices with 2 and on 5 with 3 colours.
+Of those in the smallest domain each on up to 3 vertices is tried. All this is up to isomorphism.
+The answer is that of the source by brute force, and certificates are mapped both ways.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from gmpy2 import mpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from critical_systems import asks_less, critical_hypergraphs
 from engine_checks import check_certificate, decide
 from ermbit_instances.algebraic import algebraic
 from ermbit_instances.certificate import parse_certificate
@@ -68,25 +71,68 @@ def smallest(source: Hypergraph, colors: int, form: Form) -> str:
     return f"int:{min(needed)}:{max(needed)}"
 
 
-@pytest.mark.parametrize("form", ["plain", "bias"])
-def test_all_small_sources_in_the_smallest_domain(form: Form) -> None:
-    for source, colors in sources():
-        check_answer(source, colors, form, smallest(source, colors, form), "sat")
-
-
-@pytest.mark.parametrize("form", ["plain", "bias"])
-def test_all_small_sources_over_the_reals(form: Form) -> None:
-    for source, colors in list(sources(4))[form == "bias" :: 2]:
-        check_answer(source, colors, form, "real", "cells")
-    for source in [*graphs(5)[1::6], *triple_systems()[-34::6]]:
-        check_answer(source, 2, form, "real", "cells")
+def test_sources_are_all() -> None:
+    # 1, 2, 4, 11 and 34 graphs, and 2, 5 and 34 triple systems.
+    assert len(list(sources())) == (1 + 2 + 2 * (4 + 11 + 34)) + (2 + 5 + 34)
+    # Graphs with loops, with and without an edge of all three vertices.
+    assert [len(all_on(n)) for n in (1, 2, 3)] == [2, 6, 2 * 20]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_edges_of_one_vertex_and_nested_edges(form: Form) -> None:
-    for source in all_on(2):
-        check_answer(source, 2, form, smallest(source, 2, form), "sat")
-    for source in list(all_on(3))[::17]:
+def test_all_small_sources_in_the_smallest_domain(form: Form) -> None:
+    for source, colors in sources(4 if form == "free" else 5):
+        check_answer(source, colors, form, smallest(source, colors, form), "sat")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_small_sources_over_the_reals(form: Form) -> None:
+    """On up to 4 vertices; see below for 5."""
+    for source, colors in sources(4):
+        check_answer(source, colors, form, "real", "smt" if form == "free" else "cells")
+
+
+def check_critical(
+    found: tuple[list[Hypergraph], list[Hypergraph]], colors: int, form: Form, domain: str
+) -> None:
+    """As samples only ever come with edges, the answers are those of all other hypergraphs."""
+    unsolvable, solvable = found
+    assert not any(colorings(source, colors) for source in unsolvable)
+    assert all(colorings(source, colors) for source in solvable)
+    for source in unsolvable + solvable:
+        check_answer(source, colors, form, domain, "sat" if domain != "real" else "smt")
+        part = Hypergraph(source.vertices, source.edges[1:])
+        assert asks_less(*(instance(s, colors, form, {"domain": "real"}) for s in (part, source)))
+
+
+@pytest.mark.parametrize("sizes, colors, count", [((2,), 2, 2 + 2), ((2,), 3, 1 + 2),
+                                                  ((3,), 2, 1 + 1)])  # fmt: skip
+def test_all_on_five_vertices_with_free_outputs_in_integers(
+    sizes: tuple[int, ...], colors: int, count: int
+) -> None:
+    """Graphs and triple systems: in one domain, the smallest, which edges of a size share."""
+    found = critical_hypergraphs(5, colors, sizes)
+    domains = {smallest(source, colors, "free") for source in found[0] + found[1]}
+    assert len(found[0] + found[1]) == count and len(domains) == 1
+    check_critical(found, colors, "free", domains.pop())
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("vertices, colors, count", [
+    (2, 2, 1 + 1), (3, 2, 2 + 1), (4, 2, 3 + 2), (5, 2, 12 + 2), (5, 3, 3 + 2),
+])  # fmt: skip
+def test_hypergraphs_that_decide_all_others(
+    form: Form, vertices: int, colors: int, count: int
+) -> None:
+    """With edges of all sizes, over the reals: 2^31 hypergraphs on 5 vertices."""
+    found = critical_hypergraphs(vertices, colors)
+    assert len(found[0] + found[1]) == count
+    check_critical(found, colors, form, "real")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_edges_of_all_sizes(form: Form) -> None:
+    """Edges of one vertex, and edges inside others, included."""
+    for source in (s for n in range(1, 4) for s in all_on(n)):
         check_answer(source, 2, form, smallest(source, 2, form), "sat")
 
 
@@ -94,17 +140,6 @@ def test_edges_of_one_vertex_and_nested_edges(form: Form) -> None:
 def test_one_colour_allows_no_edge(form: Form) -> None:
     for source in graphs(3):
         check_answer(source, 1, form, smallest(source, 1, form), "sat")
-
-
-def test_free_outputs_in_integers() -> None:
-    for source, colors in list(sources(4))[::2]:
-        check_answer(source, colors, "free", smallest(source, colors, "free"), "sat")
-
-
-def test_free_outputs_over_the_reals() -> None:
-    for n in range(1, 4):
-        for source in graphs(n):
-            check_answer(source, 2, "free", "real", "smt")
 
 
 @pytest.mark.parametrize("form", FORMS)
