@@ -4,7 +4,14 @@ Sources: all systems of triples on three and four variables, those on five up to
 triple is the complement of an edge of a graph); all formulas of clauses of one and two literals on
 two variables, and of three literals on three variables, up to exchange and negation of variables.
 Each in every form, over the smallest domain (clauses and CaDiCaL) and over the reals (linear
-arithmetic); certificates that engines find are mapped back.
+arithmetic; not those on three variables in the form ``masked``); certificates that engines find are
+mapped back.
+
+Of clauses of one, two and three literals on three variables, up to exchange and negation, all
+formulas without a clause that follows from the others, over the smallest domain; every formula is
+equivalent to one of them. All 2^26 formulas over the reals, and all 2^20 systems of triples on six
+variables over both, are decided by the least ones without a solution and the greatest ones with one
+(`critical_systems`).
 """
 
 from __future__ import annotations
@@ -20,6 +27,7 @@ from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from critical_systems import asks_less, critical, critical_triples
 from engine_checks import check_certificate, decide, minimize
 from ermbit_instances.certificate import parse_certificate
 from ermbit_instances.errors import UsageError
@@ -48,26 +56,35 @@ def triple_systems() -> list[Hypergraph]:
     return found
 
 
-def formulas(n: int, widths: tuple[int, ...]) -> list[Clauses]:
-    """Formulas without repeated clauses, one of every class of equivalent ones."""
-    clauses = [
+def all_clauses(n: int, widths: tuple[int, ...]) -> list[tuple[int, ...]]:
+    return [
         tuple(v * sign for v, sign in zip(chosen, signs, strict=True))
         for width in widths
         for chosen in combinations(range(1, n + 1), width)
         for signs in product((1, -1), repeat=width)
     ]
-    moves = [
-        {v: sign * image for v, image, sign in zip(range(1, n + 1), order, signs, strict=True)}
-        for order in permutations(range(1, n + 1))
-        for signs in product((1, -1), repeat=n)
-    ]
+
+
+def moves(n: int, clauses: list[tuple[int, ...]]) -> list[list[int]]:
+    """What exchanges and negations of variables do to the numbers of the clauses."""
+    number = {clause: i for i, clause in enumerate(clauses)}
 
     def moved(clause: tuple[int, ...], move: dict[int, int]) -> tuple[int, ...]:
         images = (move[abs(u)] * (1 if u > 0 else -1) for u in clause)
         return tuple(sorted(images, key=abs))
 
-    number = {clause: i for i, clause in enumerate(clauses)}
-    tables = [[number[moved(clause, move)] for clause in clauses] for move in moves]
+    return [
+        [number[moved(clause, move)] for clause in clauses]
+        for order in permutations(range(1, n + 1))
+        for signs in product((1, -1), repeat=n)
+        for move in [{v + 1: sign * order[v] for v, sign in enumerate(signs)}]
+    ]
+
+
+def formulas(n: int, widths: tuple[int, ...]) -> list[Clauses]:
+    """Formulas without repeated clauses, one of every class of equivalent ones."""
+    clauses = all_clauses(n, widths)
+    tables = moves(n, clauses)
     seen: set[frozenset[int]] = set()
     found = []
     for size in range(1, len(clauses) + 1):
@@ -79,8 +96,49 @@ def formulas(n: int, widths: tuple[int, ...]) -> list[Clauses]:
     return found
 
 
+def violations(n: int, clauses: list[tuple[int, ...]]) -> list[set[int]]:
+    """For every assignment the numbers of the clauses that it falsifies."""
+    return [
+        {i for i, clause in enumerate(clauses) if all((u > 0) != a[abs(u) - 1] for u in clause)}
+        for a in assignments(n)
+    ]
+
+
+def irredundant(n: int) -> list[Clauses]:
+    """Formulas of which every clause rules out an assignment that no other rules out.
+
+    One of every class. What is left of such a formula without a clause is one as well.
+    """
+    clauses = all_clauses(n, tuple(range(1, n + 1)))
+    tables, broken = moves(n, clauses), violations(n, clauses)
+    level = {(i,) for i in range(len(clauses))}
+    found: list[tuple[int, ...]] = []
+    while level:
+        own = {min(tuple(sorted(table[i] for i in s)) for table in tables) for s in level}
+        found += sorted(own)
+        level = {
+            grown
+            for chosen in own
+            for i in range(len(clauses))
+            for grown in [tuple(sorted({*chosen, i}))]
+            if len(grown) > len(chosen)
+            and all(any(b.intersection(grown) == {c} for b in broken) for c in grown)
+        }
+    return [Clauses(n, tuple(clauses[i] for i in chosen)) for chosen in found]
+
+
+def critical_formulas(n: int) -> tuple[list[Clauses], list[Clauses]]:
+    clauses = all_clauses(n, tuple(range(1, n + 1)))
+    found = critical(violations(n, clauses), len(clauses), moves(n, clauses))
+    unsolvable, solvable = (
+        [Clauses(n, tuple(clauses[i] for i in chosen)) for chosen in sets] for sets in found
+    )
+    return unsolvable, solvable
+
+
 TRIPLES = triple_systems()
 FORMULAS = [*formulas(2, (1, 2)), *formulas(3, (3,))]
+IRREDUNDANT = irredundant(3)
 
 
 def values_of(generated: Any) -> Any:
@@ -100,42 +158,113 @@ def test_sources_are_all() -> None:
     assert len({str(source) for source in TRIPLES}) == len(TRIPLES)
     # Colourings of the corners of a cube up to symmetry: 22 with the one of no clause.
     assert len(formulas(3, (3,))) == 21
+    assert {str(formula) for formula in formulas(3, (3,))} <= set(map(str, IRREDUNDANT))
+    unsolvable = [f for f in IRREDUNDANT if not any(map(f.holds, assignments(3)))]
+    assert (len(IRREDUNDANT), len(unsolvable)) == (198, 43)
+
+
+def check_triples(source: Hypergraph, form: Any, domain: str, engine: str) -> str:
+    solvable = any(exactly_one(source, a) for a in assignments(source.vertices))
+    generated = generate("one_in_three", form=form, triples=str(source), domain=domain)
+    document = generated.document
+    assert document["meta"]["status"] == ("sat" if solvable else "unsat")
+    found = decide(engine, document, ZERO)
+    assert found.status == document["meta"]["status"]
+    if solvable:
+        assert read_hypergraph(document["meta"]["triples"]) == source
+        for values in (found.values, values_of(generated)):
+            assert exactly_one(source, one_in_three.solution(source, values, form))
+    if form == "relu":
+        units = [u for u in document["network"]["neurons"] if u["activation"] == "relu"]
+        assert len(units) == 5 * source.vertices + 2 * len(source.edges)
+    return found.status
 
 
 @pytest.mark.parametrize("form", one_in_three.FORMS)
 @pytest.mark.parametrize("domain, engine", [("auto", "sat"), ("real", "smt")])
 def test_triples(form: Any, domain: str, engine: str) -> None:
     for source in TRIPLES:
-        solvable = any(exactly_one(source, a) for a in assignments(source.vertices))
-        generated = generate("one_in_three", form=form, triples=str(source), domain=domain)
-        document = generated.document
-        assert document["meta"]["status"] == ("sat" if solvable else "unsat")
-        found = decide(engine, document, ZERO)
-        assert found.status == document["meta"]["status"]
-        if solvable:
-            assert read_hypergraph(document["meta"]["triples"]) == source
-            for values in (found.values, values_of(generated)):
-                assert exactly_one(source, one_in_three.solution(source, values, form))
-            if form == "relu":
-                units = [u for u in document["network"]["neurons"] if u["activation"] == "relu"]
-                assert len(units) == 5 * source.vertices + 2 * len(source.edges)
+        check_triples(source, form, domain, engine)
+
+
+def test_triples_that_decide_all_others() -> None:
+    """Those on six variables: a triple adds a sample, an output, or to the sum what is never < 0.
+
+    The values that a certificate needs do not depend on the triples.
+    """
+    unsolvable, solvable = critical_triples(6)
+    # One, two or three true variables: what four solve, one of the two others solves as well.
+    assert (len(unsolvable), len(solvable)) == (13, 3)
+    for form, (domain, engine) in product(one_in_three.FORMS, [("auto", "sat"), ("real", "smt")]):
+        for source in unsolvable:
+            assert check_triples(source, form, domain, engine) == "unsat"
+        for source in solvable:
+            assert check_triples(source, form, domain, engine) == "sat"
+    for form, source in product(("abs", "tied"), unsolvable + solvable):
+        part = Hypergraph(6, source.edges[1:])
+        pair = (one_in_three.instance(s, form, {"domain": "real"}, "absolute")
+                for s in (part, source))  # fmt: skip
+        assert asks_less(*pair)
+
+
+def check_clauses(formula: Clauses, form: Any, domain: str, engine: str) -> str:
+    solvable = any(formula.holds(a) for a in assignments(formula.variables))
+    generated = generate("loading", form=form, formula=str(formula), domain=domain)
+    document = generated.document
+    assert document["meta"]["status"] == ("sat" if solvable else "unsat")
+    assert len(document["data"]["x"]) <= 4 * len(formula.clauses) + 1
+    found = decide(engine, document, ZERO)
+    assert found.status == document["meta"]["status"]
+    if solvable:
+        assert read_clauses(document["meta"]["formula"]) == formula
+        for values in (found.values, values_of(generated)):
+            assert formula.holds(loading.solution(formula, values, form))
+    return found.status
 
 
 @pytest.mark.parametrize("form", loading.FORMS)
 @pytest.mark.parametrize("domain, engine", [("auto", "sat"), ("real", "smt")])
 def test_clauses(form: Any, domain: str, engine: str) -> None:
+    """Over the reals on three variables by ``one_sample`` only; see below for ``masked``."""
     for formula in FORMULAS:
-        solvable = any(formula.holds(a) for a in assignments(formula.variables))
-        generated = generate("loading", form=form, formula=str(formula), domain=domain)
-        document = generated.document
-        assert document["meta"]["status"] == ("sat" if solvable else "unsat")
-        assert len(document["data"]["x"]) <= 4 * len(formula.clauses) + 1
-        found = decide(engine, document, ZERO)
-        assert found.status == document["meta"]["status"]
-        if solvable:
-            assert read_clauses(document["meta"]["formula"]) == formula
-            for values in (found.values, values_of(generated)):
-                assert formula.holds(loading.solution(formula, values, form))
+        if domain == "auto" or form == "one_sample" or formula.variables == 2:
+            check_clauses(formula, form, domain, engine)
+
+
+@pytest.mark.parametrize("form", loading.FORMS)
+def test_clauses_of_all_widths(form: Any) -> None:
+    for formula in IRREDUNDANT:
+        check_clauses(formula, form, "auto", "sat")
+
+
+@pytest.mark.parametrize("form", loading.FORMS)
+def test_formulas_that_decide_all_others(form: Any) -> None:
+    """Over the reals: a clause adds an output, and samples on which it and the others are true.
+
+    A certificate of a formula without its last unit is one of the formula without the clause.
+    """
+    unsolvable, solvable = critical_formulas(3)
+    assert (len(unsolvable), [len(f.clauses) for f in solvable]) == (43, [26 - 7])
+    for formula in unsolvable:
+        assert check_clauses(formula, form, "real", "smt") == "unsat"
+        if form == "masked":
+            check_last_clause_only_adds(formula)
+    for formula in solvable:
+        assert check_clauses(formula, form, "real", "smt") == "sat"
+
+
+def check_last_clause_only_adds(formula: Clauses) -> None:
+    clauses = formula.clauses[:-1] or formula.clauses
+    part, whole = (
+        loading.instance(f, "masked", {"domain": "real"}, "absolute")
+        for f in (Clauses(formula.variables, clauses), formula)
+    )
+    masks = [d["network"]["layers"][1]["mask"] for d in (part, whole)]
+    assert masks[0] == masks[1][: len(clauses)]
+    assert part["network"]["layers"][0] == whole["network"]["layers"][0]
+    samples = dict(zip(map(tuple, whole["data"]["x"]), whole["data"]["y"], strict=True))
+    for x, y in zip(part["data"]["x"], part["data"]["y"], strict=True):
+        assert samples[tuple(x)][: len(clauses)] == y
 
 
 @pytest.mark.parametrize("source", TRIPLES, ids=str)
