@@ -36,6 +36,7 @@ from ermbit_instances.straight_line import (
 )
 from ermbit_instances.straight_line import wires as wires_module
 from ermbit_instances.straight_line.products import quadratic
+from line_lists import Lines, program_of, values_of
 
 POLYNOMIALS = (
     "0,0,1",  # t^2
@@ -46,7 +47,6 @@ POLYNOMIALS = (
     "0,-1,0,0,1",  # t^4 - t
     "1/7,0,2,-1,0,3",  # 3t^5 - t^3 + 2t^2 + 1/7
 )
-Lines = list[tuple[str, int, int]]
 
 
 @st.composite
@@ -57,26 +57,6 @@ def programs(draw: st.DrawFn, most: int = 8) -> Lines:
         operands = st.integers(0, len(lines) - 1)
         lines.append((draw(st.sampled_from("+-**")), draw(operands), draw(operands)))
     return lines
-
-
-def values_of(lines: Lines) -> list[int]:
-    """The values of all lines, computed naively."""
-    values: list[int] = []
-    for operation, left, right in lines:
-        match operation:
-            case "+":
-                values.append(values[left] + values[right])
-            case "-":
-                values.append(values[left] - values[right])
-            case "*":
-                values.append(values[left] * values[right])
-            case _:
-                values.append(int(operation))
-    return values
-
-
-def program_of(lines: Lines) -> Program:
-    return Program(tuple(Instruction(f"a{i}", *line) for i, line in enumerate(lines)))  # type: ignore[arg-type]
 
 
 def all_wires(program: Program, polynomial: str, x: list[int], *, gatewise: bool) -> dict[int, mpq]:
