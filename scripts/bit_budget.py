@@ -17,6 +17,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -299,14 +300,13 @@ def main() -> int:
     if arguments.resume and path.exists():
         known = {(point.study, point.format): point for point in read(path)}
     points = []
-    for study in STUDIES:
-        if arguments.study is None or study.name in arguments.study:
-            for form in FORMATS:
-                point = known.get((study, form))
-                if point is None:
-                    point = measure(study, form, arguments.timeout)
-                    print(*point.row(), sep=",", file=sys.stderr, flush=True)
-                points.append(point)
+    for study, form in product(STUDIES, FORMATS):
+        point = known.get((study, form))
+        if point is None and (arguments.study is None or study.name in arguments.study):
+            point = measure(study, form, arguments.timeout)
+            print(*point.row(), sep=",", file=sys.stderr, flush=True)
+        if point is not None:
+            points.append(point)
     points = by_inclusion(points)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:

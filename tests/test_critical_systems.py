@@ -46,7 +46,7 @@ def test_those_of_four_vertices_are_extreme(fixed: int) -> None:
 
 
 def test_triples() -> None:
-    """On four vertices two triples always have a solution: a vertex that both have."""
+    """On four vertices three triples always have a solution: the vertex that all have."""
     unsolvable, solvable = critical_triples(4)
     assert [source.edges for source in solvable] == [((0, 1, 2), (0, 1, 3), (0, 2, 3))]
     assert [len(source.edges) for source in unsolvable] == [4]

@@ -20,7 +20,7 @@ from ortools.sat.python import cp_model
 from peers import polynomials
 from peers.answer import Answer, NotSupported
 from peers.evaluation import edge_range, total_at, unit_ranges
-from peers.question import Edge, Question, Sample, Unit
+from peers.question import Edge, Question, Sample, Unit, count
 
 LARGEST = 2**60
 """No number may pass this: CP-SAT computes in 64 bits."""
@@ -48,7 +48,7 @@ class Builder:
         self.short = short
         self.model = cp_model.CpModel()
         self.parameters = [
-            self.model.new_int_var_from_domain(domain_of(p.values or ()), p.name)
+            self.model.new_int_var_from_domain(domain_of(p.values), p.name)  # type: ignore[arg-type]
             for p in question.parameters
         ]
         self.chosen: dict[tuple[int, int], Any] = {}
@@ -114,7 +114,7 @@ class Builder:
         domain = self.question.parameters[edge.parameter].values or ()
         ends = [u * v for u in (low, high) for v in (domain[0], domain[-1])]
         product = self.integer(min(ends), max(ends))
-        if len(domain) > self.short:
+        if count(domain) > self.short:
             self.model.add_multiplication_equality(product, [p, a])
         else:
             for v in domain:
@@ -290,6 +290,8 @@ class Builder:
 
 def domain_of(values: Sequence[Any]) -> Any:
     """The values as CP-SAT has them."""
+    if any(abs(v) > LARGEST for v in (values[0], values[-1])):
+        raise NotSupported("numbers of more than 60 bits")
     if isinstance(values, range):
         return cp_model.Domain(values[0], values[-1])
     return cp_model.Domain.from_values([int(v) for v in values])
@@ -311,9 +313,9 @@ def run(question: Question, task: str, timeout: float, threads: int) -> Answer:
         words = {cp_model.OPTIMAL: "sat", cp_model.FEASIBLE: "sat", cp_model.INFEASIBLE: "unsat"}
         return Answer(words.get(status, "unknown"), parameters=parameters, encoding="integer")
     if found:
-        count = total_at(question, values)  # the model's total may be larger, or no exact float
-        loss = question.loss_of(count)
-        low = count if status == cp_model.OPTIMAL else round(solver.best_objective_bound)
-        bound = question.loss_of(min(low, count))
+        total = total_at(question, values)  # the model's may be larger, or no exact float
+        loss = question.loss_of(total)
+        low = total if status == cp_model.OPTIMAL else round(solver.best_objective_bound)
+        bound = question.loss_of(min(low, total))
     word = {cp_model.OPTIMAL: "optimal", cp_model.FEASIBLE: "feasible"}.get(status, "unknown")
     return Answer(word, loss, bound, parameters, encoding="integer")

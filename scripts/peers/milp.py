@@ -43,7 +43,7 @@ def run(question: Question, task: str, timeout: float, threads: int) -> Answer:
     return Answer(
         "optimal" if count == low else "feasible",
         question.loss_of(count),
-        None if low is None else question.loss_of(min(low, count)),
+        None if low is None or low > count else question.loss_of(low),
         parameters,
         encoding="big-M",
     )

@@ -22,6 +22,11 @@ from peers.answer import NotSupported, written
 Number = int | Fraction
 
 
+def count(values: Sequence[Number]) -> int:
+    """How many values; the ``len`` of a range has to fit a word."""
+    return values.stop - values.start if isinstance(values, range) else len(values)
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A free parameter θ = P / denominator.
@@ -48,7 +53,9 @@ class Parameter:
     def symmetric(self) -> bool:
         """Whether −P is admissible with every P."""
         v = self.values
-        return v is None or all(v[i] == -v[-1 - i] for i in range(-(-len(v) // 2)))
+        if v is None or isinstance(v, range):
+            return v is None or v[0] == -v[-1]
+        return all(v[i] == -v[-1 - i] for i in range(-(-len(v) // 2)))
 
 
 @dataclass(frozen=True)

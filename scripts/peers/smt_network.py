@@ -15,7 +15,7 @@ from typing import Any
 
 from peers import polynomials
 from peers.evaluation import unit_ranges
-from peers.question import Edge, Number, Question, Unit
+from peers.question import Edge, Number, Question, Unit, count
 from peers.smt_terms import Terms
 
 SHORT = 64
@@ -140,7 +140,7 @@ class Network:
             for condition, value in reversed(branches[:-1]):
                 term = self.t.s.If(condition, self.t.term(self.t.scaled(value, p)), term)
             return self.t.scaled(edge.coefficient, term)
-        if self.t.theory == "bits" or domain is None or len(domain) > SHORT:
+        if self.t.theory == "bits" or domain is None or count(domain) > SHORT:
             self.t.nonlinear |= self.t.theory != "bits"
             return self.t.scaled(edge.coefficient, p * a)
         result = self.t.new()

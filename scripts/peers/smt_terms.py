@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from peers import polynomials
-from peers.question import Number
+from peers.question import Number, count
 from peers.smt_roots import cvc5_root, z3_root
 
 MOST_SQUARES = 200
@@ -99,7 +99,7 @@ class Terms:
         """v ∈ values; a run of integers by its ends."""
         if values is None:
             return
-        run = self.theory != "real" and values[-1] - values[0] + 1 == len(values)
+        run = self.theory != "real" and values[-1] - values[0] + 1 == count(values)
         if run:
             self.assertions += [self.term(values[0]) <= v, v <= self.term(values[-1])]
         else:

@@ -19,7 +19,7 @@ from ermbit_instances.jsonfile import dump_json
 FORMAT = "ermbit-reproduction"
 VERSION = 1
 
-_PACKAGES = ("gmpy2", "numpy", "z3-solver", "python-sat", "cvc5", "python-flint", "networkx")
+_PACKAGES = ("gmpy2", "numpy", "z3-solver", "python-sat", "cvc5", "python-flint")
 
 
 class Contradiction(InternalError):

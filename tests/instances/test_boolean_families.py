@@ -1,11 +1,11 @@
 """Families majority and boolean_function: constructions, impossibility proofs, enumeration.
 
-All 16 functions of 2 bits with up to 2 hidden units over ternary weights are held against an engine
-that enumerates; all 256 of 3 bits, up to the order of the inputs (and complements where labels are
-signs), with 1 and 2 units, against a list of all functions that such networks compute, and for two
-activations against an engine. Each activation has one of the two losses that only ask for signs,
-step and square with 1 unit only, as the family searches long for 2. The impossibility proofs are
-also held against an engine for the reals.
+All 16 functions of 2 bits over ternary weights are held against an engine that enumerates, with up
+to 1 hidden unit, and with 2 for two activations; all 256 of 3 bits, up to the order of the inputs
+(and complements where labels are signs), with 1 and 2 units, against a list of all functions that
+such networks compute, and for two activations against an engine. Each activation has one of the two
+losses that only ask for signs, step and square with 1 unit only, as the family searches long for 2.
+The impossibility proofs are also held against an engine for the reals.
 """
 
 from __future__ import annotations
