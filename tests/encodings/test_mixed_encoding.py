@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from ermbit.engines.engine import Budget
 from ermbit.engines.mixed.search import Candidate, search
 from ermbit.engines.mixed.z3_backend import Z3Program
 from ermbit_encodings.mixed import NotLinearError, encode_mixed
-from ermbit_encodings.mixed.normalisation import homogenised_neurons
+from ermbit_encodings.mixed.normalisation import absorbed_biases, homogenised_neurons
 from ermbit_encodings.mixed.objective import Square
 from ermbit_encodings.mixed.parameters import BinaryParameter, declare, expression
 from ermbit_encodings.mixed.program import MixedProgram, evaluate
@@ -27,6 +28,7 @@ from ermbit_encodings.problem import Problem
 from ermbit_instances.activation import RELU
 from ermbit_instances.domain import FiniteDomain, IntegerDomain
 from ermbit_instances.instance import Instance, parse_instance
+from real_instances import plain_answer
 
 REAL = {"domain": "real"}
 TERNARY = {"domain": "finite", "values": [-1, 0, 1]}
@@ -84,6 +86,80 @@ def hidden(activation: Any, units: int = 1, out: Any = None, **options: Any) -> 
 
 
 ONE = [[1]], [[1]]
+
+
+# --- which biases move on ------------------------------------------------------------------------
+
+
+def absorbed(layers: list[Any]) -> set[str]:
+    network = instance(layers, *ONE).network
+    real = frozenset(p.index for p in network.parameters if p.domain.size is None)
+    return {network.parameters[p].name for p in absorbed_biases(network, real)}
+
+
+BIASED: dict[str, Any] = {"out": {"bias": True}}
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        (hidden("max", 2, **BIASED), {"b1[0]", "b1[1]"}),
+        (hidden("identity", **BIASED), {"b1[0]"}),
+        (hidden("relu", **BIASED), set()),  # its bias stands inside
+        (hidden("max"), set()),  # no bias to take it over
+        (hidden("max", out={"bias": True, "biases": [2]}), set()),
+        (hidden("max", out={"bias": True, "activation": "max"}), set()),  # one argument of it only
+        (hidden("max", out={"bias": True, "activation": "relu"}), {"b1[0]"}),
+        (hidden("max", 2, biases=[{"param": "s"}, {"param": "s"}], **BIASED), set()),
+        (hidden("max", biases=[3], **BIASED), set()),
+        # from the first layer to the second, from there to the last
+        (
+            [
+                {"units": 1, "activation": "max"},
+                {"units": 1, "activation": "identity"},
+                {"units": 1, "activation": "identity"},
+            ],
+            {"b1[0]", "b2[0]"},
+        ),
+        # the output reads it as well, but has no bias
+        (
+            [
+                {"name": "a", "units": 1, "activation": "max"},
+                {"name": "b", "units": 1, "activation": "relu"},
+                {"units": 1, "activation": "identity", "from": ["a", "b"], "bias": False},
+            ],
+            set(),
+        ),
+    ],
+)
+def test_which_biases_move_on(layers: list[Any], expected: set[str]) -> None:
+    assert absorbed(layers) == expected
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_biases_that_move_on_lose_no_answer(seed: int) -> None:
+    """Against the definition written out for z3: maxima and identities over the reals."""
+    rng = random.Random(f"biases that move on {seed}")
+    loss = rng.choice(["absolute", "zero_one", "hinge"])
+    labels = [0, 1, 2, -1] if loss == "absolute" else [-1, 1]
+    inner = {"units": rng.choice([1, 2]), "activation": rng.choice(["max", "max", "identity"])}
+    outer: dict[str, Any] = {"units": 1, "activation": "identity"}
+    if rng.random() < 0.4:
+        outer["weights"] = [[rng.choice([1, -2, {"param": "v"}]) for _ in range(inner["units"])]]
+    layers = [inner, outer]
+    if rng.random() < 0.3:
+        layers.insert(1, {"units": 1, "activation": "relu", "weights": [[1] * inner["units"]]})
+        outer.pop("weights", None)
+    samples = rng.choice([3, 4])
+    x = [[rng.randint(-2, 2), rng.randint(-2, 2)] for _ in range(samples)]
+    y = [[rng.choice(labels)] for _ in x]
+    given = instance(layers, x, y, loss={"name": loss, "reduction": "sum"})
+    assert absorbed_biases(given.network, frozenset(range(given.network.parameter_count)))
+    for threshold in (Fraction(0), Fraction(1, 2), Fraction(1)):
+        asked = parse_instance(given.to_document() | {"threshold": str(threshold)})
+        status, _ = decide(asked, products=True)
+        other = plain_answer(given.to_document(), threshold)
+        assert "unknown" in (status, other) or status == other
 
 
 # --- which neurons are homogenised ---------------------------------------------------------------

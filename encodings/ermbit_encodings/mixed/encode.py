@@ -17,7 +17,7 @@ from gmpy2 import mpq
 
 from ermbit_encodings.mixed.breaking import break_flips, break_interchanges
 from ermbit_encodings.mixed.forward import Forward, Gain
-from ermbit_encodings.mixed.normalisation import homogenised_neurons
+from ermbit_encodings.mixed.normalisation import absorbed_biases, homogenised_neurons
 from ermbit_encodings.mixed.objective import LossEncoder, Objective
 from ermbit_encodings.mixed.parameters import (
     BinaryParameter,
@@ -184,8 +184,8 @@ def encode_mixed(
         products: allow products of real unknowns (nonlinear real arithmetic).
         exact_fit: state f = y outright instead of an objective (``absolute`` or ``squared`` with a
             budget of zero).
-        homogenise: normalise real outer weights away; not for relaxations whose solutions are
-            to be refined to members of finite domains.
+        homogenise: normalise real outer weights away, and biases that others can take over; not
+            for relaxations whose solutions are to be refined to members of finite domains.
         powers: normalise pure powers too, where products are allowed.
         symmetries: keep only representatives of interchanges and flips.
         signs: the signs of outer weights that are normalised to ±1, by node, positive ones first
@@ -204,9 +204,11 @@ def encode_mixed(
     rules = homogenised_neurons(network, real, powers=powers) if homogenise else {}
     outer = {rule.weight: node for node, rule in rules.items()}
     parameters: list[Unknown] = []
+    absorbed = absorbed_biases(network, real) if homogenise else frozenset()
     for parameter in network.parameters:
-        if parameter.index in outer:
-            parameters.append(FixedParameter(mpq(0)))  # never used: decode() computes it
+        if parameter.index in outer or parameter.index in absorbed:
+            # Of an outer weight never used: decode() computes it.
+            parameters.append(FixedParameter(mpq(0)))
         else:
             parameters.append(declare(program, parameter.domain))
     gains = {}

@@ -98,6 +98,36 @@ def homogenised_neurons(
     return result
 
 
+def absorbed_biases(network: Network, real: frozenset[int]) -> frozenset[int]:
+    """Own real biases that may be 0, since every reader's own real bias can take them over.
+
+    A neuron that adds its bias to its value, as maxima and the identity do, has v·(m + b) + c =
+    v·m + (v·b + c) in each of its readers, if these are sums (docs/theory.md B8). What moves on,
+    layer by layer, ends at a bias that stays.
+    """
+    uses = _uses(network)
+
+    def own(neuron: Neuron) -> int | None:
+        entry = neuron.bias
+        if entry is None or entry.parameter is None or entry.scale == 0:
+            return None
+        return entry.parameter if entry.parameter in real and uses[entry.parameter] == 1 else None
+
+    readers: dict[int, list[Neuron]] = {}
+    for neuron in network.neurons:
+        for source in set(neuron.sources):
+            readers.setdefault(source, []).append(neuron)
+    found = set()
+    for neuron in network.neurons:
+        phi, bias, read = neuron.activation, own(neuron), readers.get(neuron.node, [])
+        adds = phi.kind == "max" or (phi.slopes, phi.intercepts) == ((1,), (0,))
+        if not adds or bias is None or neuron.node in network.outputs:
+            continue
+        if all(r.activation.kind != "max" and own(r) is not None for r in read):
+            found.add(bias)
+    return frozenset(found)
+
+
 def pure_power(activation: Activation) -> int | None:
     """k if φ(t) = c t^k with k ≥ 2, 1 if φ is no polynomial, ``None`` for other polynomials."""
     if activation.kind != "polynomial":
