@@ -182,8 +182,8 @@ def encode_mixed(
     Args:
         problem: the problem.
         products: allow products of real unknowns (nonlinear real arithmetic).
-        exact_fit: state f = y outright instead of an objective (``absolute`` or ``squared`` with a
-            budget of zero).
+        exact_fit: state f = y, or that labels are right, outright instead of an objective
+            (``absolute``, ``squared`` or ``zero_one`` with a budget of zero).
         homogenise: normalise real outer weights away, and biases that others can take over; not
             for relaxations whose solutions are to be refined to members of finite domains.
         powers: normalise pure powers too, where products are allowed.

@@ -154,21 +154,24 @@ class LossEncoder:
 
     def _zero_one(self, sample: Sample, outputs: Sequence[Signal]) -> None:
         program, margin = self.program, self.loss.margin
-        wrong = program.boolean()
-        self.objective.wrong.append((sample.weight, wrong))
+        excuse: tuple[int, ...] = ()  # without a budget no sample may be wrong
+        if not self.exact_fit:
+            excuse = (program.boolean(),)
+            self.objective.wrong.append((sample.weight, *excuse))
         single = outputs[0]
         if len(outputs) == 1 and isinstance(single, Levels):
             for literal, value in zip(single.literals, single.values, strict=True):
                 score = sample.y[0] * value
                 right = score >= margin if margin > 0 else score > 0
                 if not right:
-                    program.clause(-literal, wrong)
+                    program.clause(-literal, *excuse)
             return
+        guard = tuple(-literal for literal in excuse)
         for score in _scores(sample, [as_term(program, f) for f in outputs]):
             if margin > 0:
-                program.at_most(constant(margin), score, (-wrong,))
+                program.at_most(constant(margin), score, guard)
             else:
-                program.less({}, score, (-wrong,))
+                program.less({}, score, guard)
 
 
 def _scores(sample: Sample, outputs: Sequence[Polynomial]) -> list[Polynomial]:
