@@ -57,6 +57,7 @@ COLUMNS = (
     "known_by",
     "best_loss",
     "best_bound",
+    "best_certificate",
     "how_known",
     "certificate",
     "open",
@@ -118,7 +119,7 @@ def _write(item: Entry, folder: Path) -> set[Path]:
 
 def _remove_others(folder: Path, written: set[Path]) -> None:
     """Remove instances, certificates and data of earlier builds that are no longer made."""
-    for pattern in ("*.erm.json", "*.cert.json", "data/*.csv", "data/*.npz"):
+    for pattern in ("*.erm.json", "*.cert.json", "*.best.json", "data/*.csv", "data/*.npz"):
         for path in folder.glob(pattern):
             if path not in written:
                 path.unlink()
@@ -194,6 +195,7 @@ def _row(item: Entry, instance: Instance) -> dict[str, Any]:
         "known_by": meta.get("known_by") or _known_by(meta),
         "best_loss": _known(meta.get("best_loss")),
         "best_bound": _known(meta.get("best_bound")),
+        "best_certificate": meta.get("best_certificate", ""),
         "how_known": meta["how"],
         "certificate": f"{name}.cert.json" if item.certificate is not None else "",
         "open": meta.get("open", ""),

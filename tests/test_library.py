@@ -45,6 +45,8 @@ def test_the_index_names_every_file_once() -> None:
     assert sorted(listed) == sorted(p.name for p in LIBRARY.glob("*.erm.json"))
     certificates = [row["certificate"] for row in ROWS if row["certificate"]]
     assert sorted(certificates) == sorted(p.name for p in LIBRARY.glob("*.cert.json"))
+    best = [row["best_certificate"] for row in ROWS if row["best_certificate"]]
+    assert sorted(best) == sorted(p.name for p in LIBRARY.glob("*.best.json"))
 
 
 def test_the_library_covers_the_format() -> None:
@@ -148,6 +150,19 @@ def test_status_and_certificate(row: dict[str, str]) -> None:
         assert instance.threshold is not None
         is_reached = parse_rational(row["minimum"]) <= instance.threshold
         assert row["status"] == ("sat" if is_reached else "unsat")
+
+
+BEST = [row for row in ROWS if row["best_loss"]]
+
+
+@pytest.mark.parametrize("row", BEST, ids=_ids)
+def test_best_losses_are_reached(row: dict[str, str]) -> None:
+    instance = load(LIBRARY / row["file"])
+    assert row["status"] == "unknown" and instance.threshold is not None
+    best = parse_rational(row["best_loss"])
+    assert parse_rational(row["best_bound"]) <= instance.threshold < best
+    verdict = verify(instance, LIBRARY / row["best_certificate"])
+    assert not verdict.accepted and verdict.loss == best
 
 
 @cache

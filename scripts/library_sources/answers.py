@@ -7,6 +7,9 @@ answers: an answer to another question is not used. ``scripts/answer_library.py`
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,7 @@ class Answer:
         status: ``sat``, ``unsat`` or ``unknown``.
         engine: that decided.
         seconds: that it took, or that were spent in vain.
-        certificate: parameters by name for ``sat``; for ``unknown`` none.
+        certificate: parameters by name, for ``sat`` and for ``unknown`` with a loss.
         loss: the least loss that a verified certificate reached, as files write numbers.
         bound: the best proved lower bound on the loss.
     """
@@ -57,4 +60,21 @@ def write(answers: dict[str, Answer]) -> None:
 
 def store(name: str, answer: Answer) -> None:
     """Add one, or put it in place of an older one; what others have added meanwhile stays."""
-    write(read() | {name: answer})
+    with _alone():
+        write(read() | {name: answer})
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Where the system has locks, one process at a time changes the file; it is replaced whole."""
+    try:
+        import fcntl
+    except ImportError:  # not POSIX
+        yield
+        return
+    folder = os.open(PATH.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

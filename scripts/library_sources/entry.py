@@ -16,7 +16,8 @@ class Entry:
     """An instance document, and the parameters of its certificate where it is sat.
 
     ``document["meta"]`` has ``family``, ``status``, ``how`` and, where known, ``minimum``.
-    ``files`` are data files that the document names, as path (relative to the library) to bytes.
+    ``files`` are data files that the document names, and the certificate of the best loss of one
+    that is not decided, as path (relative to the library) to bytes.
     """
 
     document: Document

@@ -14,7 +14,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from ermbit_instances.families import generate
+from ermbit_instances.families.family import certificate_document
 from ermbit_instances.instance import parse_instance
+from ermbit_instances.jsonfile import dump_json
 from library_sources import answers, open_runs
 from library_sources.entry import Document, Entry, written
 from library_sources.open_runs import Run, Standing
@@ -124,9 +126,14 @@ def _undecided(item: Entry, answer: answers.Answer | None, standing: Standing) -
             meta["how"] = "candidate: not tried by all solvers"
             if answer is not None:
                 meta["how"] += f"; ermbit did not decide it in {answer.seconds:g} s"
+    files = {}
     if answer is not None:
         meta |= {"best_loss": answer.loss, "best_bound": answer.bound}
-    return Entry(_with_meta(item.document, meta), None)
+        if answer.certificate is not None:
+            meta["best_certificate"] = f"{item.document['name']}.best.json"
+            content = dump_json(certificate_document(answer.certificate))
+            files[meta["best_certificate"]] = content.encode("utf-8")
+    return Entry(_with_meta(item.document, meta), None, files)
 
 
 def _tried(standing: Standing) -> Document:
