@@ -27,7 +27,7 @@ PAGE = (DOCS / "benchmark.md").read_text("utf-8")
 WORDS = " ".join(PAGE.split())
 PEERS = ("cpsat", "z3", "cvc5", "highs")
 FILES = ("main.csv", "table.csv", "library.csv", "polynomial-ermbit.csv", "polynomial-peers.csv")
-OPEN = {"library.csv": 5, "polynomial-ermbit.csv": 1}
+OPEN = {"library.csv": 21, "polynomial-ermbit.csv": 1}
 """File → how many of its cases ermbit does not solve within the limit; the page says so."""
 GRACE = 3.5
 """Seconds past the limit in which a process is killed."""
@@ -86,7 +86,7 @@ def test_the_library_is_measured_as_it_is() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_rows_are_small_and_keep_their_limits(name: str) -> None:
-    assert (RESULTS / name).stat().st_size <= 200_000
+    assert (RESULTS / name).stat().st_size <= 600_000
     records = read([RESULTS / name])
     for r in records:
         assert r.checked in ("accepted", "none"), r
@@ -217,8 +217,9 @@ def _outside(records: list[Record], solver: str) -> float:
 def test_what_is_said_of_clocks() -> None:
     main, library = (read([RESULTS / name]) for name in ("main.csv", "library.csv"))
     assert f"start-up ({_outside(main, 'ermbit'):.1f} s) and verification included" in WORDS
-    for records in (main, library):
-        assert f"{median(r.cpu / r.seconds for r in records):.0%}" == "99%"
+    shares = [f"{median(r.cpu / r.seconds for r in rows):.0%}" for rows in (main, library)]
+    assert f"on one processor, processor time is {shares[0]} of wall-clock time" in WORDS
+    assert f"at {shares[1]} processor time" in WORDS
     factors = [_outside(library, s) / _outside(main, s) for s in ("ermbit", *PEERS)]
     assert f"all solvers took {min(factors):.1f} to {max(factors):.1f} times as long" in WORDS
     ours, theirs = (_outside(records, "ermbit") for records in (library, main))
@@ -233,17 +234,21 @@ def test_what_is_said_of_clocks() -> None:
 def test_what_is_said_of_the_library() -> None:
     scores = _scores("library.csv")
     solved = {c for c, found in scores.solved.items() if BEST in found}
+    both = {c for c in solved if "ermbit" in scores.solved[c]}
+    left = [c for c in scores.seconds if "ermbit" not in scores.solved[c]]
     alone = [c for c, found in scores.solved.items() if found == {"ermbit"}]
-    assert all("ermbit" in scores.solved[c] for c in solved)
-    lead = {c: scores.seconds[c]["ermbit"] - scores.seconds[c][BEST] for c in solved}
-    behind = [c for c in solved if lead[c] > 0]
+    lead = {c: scores.seconds[c]["ermbit"] - scores.seconds[c][BEST] for c in both}
+    behind = [c for c in both if lead[c] > 0]
     far = [c for c in behind if lead[c] > 1]
     integer = [c for c in far if scores.seconds[c][BEST] in
                (scores.seconds[c]["cpsat"], scores.seconds[c]["highs"])]  # fmt: skip
-    assert f"no peer solves any; {len(alone)} are solved by ermbit alone" in WORDS
     assert (
-        f"On {len(behind)} of the {len(solved)} that some peer solves the best one is faster than "
-        f"ermbit: on {len(behind) - len(far)} of them by less than a second"
+        f"Of the {len(left)} that ermbit leaves open in 10 s some peer solves "
+        f"{len(solved - both)}; {len(alone)} are solved by ermbit alone"
+    ) in WORDS
+    assert (
+        f"On {len(behind)} of the {len(both)} that ermbit and some peer solve the best peer is "
+        f"faster than ermbit: on {len(behind) - len(far)} of them by less than a second"
     ) in WORDS
     assert f"On {len(integer)} CP-SAT or HiGHS is faster by more than a second" in WORDS
     assert f"On {len(far) - len(integer)} z3 or cvc5 is" in WORDS
@@ -269,11 +274,14 @@ def test_the_sample_of_the_library_is_the_first_by_hash() -> None:
     assert f"So far {len(run)} instances have been run" in WORDS
 
 
-def test_plots_are_drawn_of_the_rows() -> None:
-    drawn = figures(_scores("main.csv"), ("svg",))
-    kept = {path.name: path.read_bytes() for path in RESULTS.glob("*.svg")}
+@pytest.mark.parametrize("name, place", [("main.csv", "."), ("library.csv", "library")])
+def test_plots_are_drawn_of_the_rows(name: str, place: str) -> None:
+    folder = RESULTS / place
+    drawn = figures(_scores(name), ("svg",))
+    kept = {path.name: path.read_bytes() for path in folder.glob("*.svg")}
     assert kept and kept.keys() <= drawn.keys()
     shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (RESULTS / "README.md").read_text("utf-8"))
-    assert set(shown) == kept.keys()
-    for name, content in kept.items():
-        check_drawing(drawn[name], content)
+    assert {RESULTS / path for path in shown} >= {folder / plot for plot in kept}
+    assert all((RESULTS / path).is_file() for path in shown)
+    for plot, content in kept.items():
+        check_drawing(drawn[plot], content)

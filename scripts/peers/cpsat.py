@@ -300,7 +300,13 @@ def domain_of(values: Sequence[Any]) -> Any:
 def run(question: Question, task: str, timeout: float, threads: int) -> Answer:
     """Decide or minimise within ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
-    built = Builder(question).build(question.budget() if task == "solve" else None)
+    budget = question.budget() if task == "solve" else None
+    try:
+        built = Builder(question).build(budget)
+    except TypeError as error:  # a constant past 64 bits is no integer to CP-SAT
+        if "incompatible function arguments" not in str(error):
+            raise
+        raise NotSupported("numbers of more than 60 bits") from error
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = threads
     solver.parameters.max_time_in_seconds = max(0.1, deadline - time.monotonic())
