@@ -75,7 +75,6 @@ def cheapest_first(
         check: called now and then; may raise.
         limit: only bounds up to this matter; ``None`` for no limit.
     """
-    sizes = [len(table) for table in tables]
     groups = 1 << len(tables)
     first = _least(tables, kinds, bound, check, groups)
     if not first:
@@ -89,11 +88,9 @@ def cheapest_first(
         limit = tried(choice, value)
     level: Any = None
     while True:
-        waiting, level_next, crowded = _below(
-            tables, sizes, kinds, bound, check, groups, level, limit
-        )
+        waiting, level_next, crowded = _below(tables, kinds, bound, check, groups, level, limit)
         if crowded:
-            waiting = chain(waiting, _tied(tables, sizes, kinds, bound, check, groups, level_next))
+            waiting = chain(waiting, _tied(tables, kinds, bound, check, groups, level_next))
         for value, choice in waiting:
             if limit is not None and value > limit:
                 return
@@ -115,11 +112,7 @@ def _least(
 ) -> list[tuple[Any, Choice]]:
     """Some choices with the least bounds, in order."""
     kept: list[tuple[Any, Choice]] = []
-    for block in choices([len(table) for table in tables], kinds):
-        check()
-        if not len(block):
-            continue
-        values = bound.of(codes(tables, block), groups)
+    for values, block in _bounded(tables, kinds, bound, check, groups):
         places = np.argsort(values, kind="stable")[:32]
         kept += [(values[p].item(), tuple(block[p].tolist())) for p in places]
         kept = sorted(kept)[:32]
@@ -128,7 +121,6 @@ def _least(
 
 def _below(
     tables: Sequence[Sides],
-    sizes: Sequence[int],
     kinds: Sequence[int],
     bound: GroupBound,
     check: Callable[[], None],
@@ -146,11 +138,7 @@ def _below(
     cut: Any = None
     crowded = False
     count = 0
-    for block in choices(sizes, kinds):
-        check()
-        if not len(block):
-            continue
-        values = bound.of(codes(tables, block), groups)
+    for values, block in _bounded(tables, kinds, bound, check, groups):
         wanted = np.ones(len(values), dtype=bool)
         if level is not None:
             wanted &= values > level
@@ -181,7 +169,6 @@ def _below(
 
 def _tied(
     tables: Sequence[Sides],
-    sizes: Sequence[int],
     kinds: Sequence[int],
     bound: GroupBound,
     check: Callable[[], None],
@@ -189,9 +176,20 @@ def _tied(
     value: Any,
 ) -> Iterator[tuple[Any, Choice]]:
     """The choices with just this bound, one block after the other."""
-    for block in choices(sizes, kinds):
+    for values, block in _bounded(tables, kinds, bound, check, groups):
+        for row in block[values == value].tolist():
+            yield value, tuple(row)
+
+
+def _bounded(
+    tables: Sequence[Sides],
+    kinds: Sequence[int],
+    bound: GroupBound,
+    check: Callable[[], None],
+    groups: int,
+) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+    """All choices block by block, with their bounds; empty blocks are left out."""
+    for block in choices([len(table) for table in tables], kinds):
         check()
         if len(block):
-            values = bound.of(codes(tables, block), groups)
-            for row in block[values == value].tolist():
-                yield value, tuple(row)
+            yield bound.of(codes(tables, block), groups), block
