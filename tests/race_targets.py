@@ -208,3 +208,29 @@ def surroundings(payload: Any, report: Report) -> dict[str, Any]:
         "memory": report.memory,
         "deadline": report.deadline,
     }
+
+
+def burn(payload: tuple[str, float], report: Report) -> float:
+    """Note the start in a file, use so many seconds of processor time; a line for each tenth."""
+    path, seconds = payload
+    with open(path, "a", buffering=1) as file:
+        file.write("start\n")
+        tenths = 0
+        while time.process_time() < seconds:
+            if time.process_time() > tenths / 10:
+                tenths += 1
+                file.write("tenth\n")
+    return seconds
+
+
+def tell_twice(payload: float, report: Report) -> None:
+    """Report, use so many seconds of processor time, report."""
+    report("begin")
+    end = time.process_time() + payload
+    while time.process_time() < end:
+        pass
+    report("end")
+
+
+def allocate_once(payload: int, report: Report) -> int:
+    return len(bytearray(payload << 20)) >> 20

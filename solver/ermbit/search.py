@@ -14,9 +14,10 @@ from ermbit.answer import Answer
 from ermbit.confirmation import Confirmation
 from ermbit.engines.engine import Event, Outcome, Task
 from ermbit.engines.worker import EngineRun, Fault
-from ermbit.options import SearchOptions
+from ermbit.options import SearchOptions, processors
 from ermbit.plan import (
     SMALL_COST,
+    TURNS,
     Candidate,
     Plan,
     head_start,
@@ -174,6 +175,8 @@ class Search(ABC):
                     timeout=timeout,
                     memory=self.options.memory,
                     threads=self.options.threads,
+                    slots=processors(),
+                    turns=() if self.plan.cross_check else TURNS,
                     decides=self._decides,
                     on_event=self.hear,
                     on_result=self._on_result,

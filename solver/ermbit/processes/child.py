@@ -85,6 +85,7 @@ class Child:
         self.peak = 0
         self.exited = False
         self.closed = False
+        self.resting = False
         self.last_words = 0.0
         self._inbox = inbox
         self._discard = False
@@ -189,15 +190,34 @@ class Child:
             if limits.limit_process(self.pid, limit):
                 self.limit = limit
 
+    def seconds(self) -> float:
+        """Seconds of processor time of the worker and its children; 0 where that is unknown."""
+        return limits.used_seconds(self.pid)
+
+    def rest(self) -> None:
+        """Stop the worker and its group until `resume`. It still dies with its parent (Linux)."""
+        self._signal("SIGSTOP")
+        self.resting = True
+
+    def resume(self) -> None:
+        """Let a resting worker go on."""
+        if self.resting:
+            self._signal("SIGCONT")
+            self.resting = False
+
     def ask_to_end(self) -> None:
         """Send the request to end to the worker and its group; its later frames are dropped."""
         self._drop_frames()
+        if sys.platform != "win32":
+            self._signal("SIGTERM")
+            self.resume()  # one that rests would not hear it
+        elif not self._ended.is_set():
+            self._process.terminate()
+
+    def _signal(self, name: str) -> None:
         if not self._ended.is_set():
-            if sys.platform == "win32":
-                self._process.terminate()
-            else:
-                with _GONE_IS_FINE:
-                    os.killpg(self.pid, signal.SIGTERM)
+            with _GONE_IS_FINE:
+                os.killpg(self.pid, getattr(signal, name))
 
     def wait_ended(self, until: float) -> bool:
         """Wait for the worker's end, at most up to `until` (of `time.monotonic`)."""

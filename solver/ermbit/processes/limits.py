@@ -95,6 +95,21 @@ def used_bytes(pid: int) -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def used_seconds(pid: int) -> float:
+    """Processor time of `pid` and its descendants, in seconds; 0 where there is no /proc."""
+    ticks = 0
+    for process in descendants(pid):
+        try:
+            with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+                # After the name, in parentheses, which may hold anything: fields 3 and on; 14 to 17
+                # are its own time and that of its children that have ended.
+                fields = file.read().rpartition(")")[2].split()
+            ticks += sum(int(field) for field in fields[11:15])
+        except (OSError, ValueError):
+            continue
+    return ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
+
+
 def session_members(session: int) -> list[int]:
     """Living processes of a session, its leader left out; empty where there is no /proc."""
     members = []

@@ -13,7 +13,6 @@ import math
 import queue
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +30,7 @@ from ermbit.processes.job import (
     child_deadline,
 )
 from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT, one_line, reason_of
+from ermbit.processes.turns import Turns
 
 __all__ = ["Job", "RaceResult", "race"]
 
@@ -49,6 +49,8 @@ def race(
     timeout: float | None = None,
     memory: int | None = None,
     threads: int = 1,
+    slots: int = 1,
+    turns: Sequence[float] = (),
     decides: Decides = any_result_decides,
     on_event: Listener | None = None,
     on_result: Listener | None = None,
@@ -59,7 +61,9 @@ def race(
     `timeout`: seconds of wall-clock time for the whole race. `memory`: MB for the whole race,
     divided evenly among the children that run; where the system allows it, those that remain get
     the shares of those that have ended. `threads`: how many children run at the same time; the
-    others wait, and start in the order of `jobs`. `decides(name, result)`: whether this result
+    others wait, and start in the order of `jobs`. `turns`: before that the jobs take turns of so
+    many seconds of processor time, `slots` of them at a time, where there are more jobs than slots
+    (Linux; see `ermbit.processes.turns`). `decides(name, result)`: whether this result
     ends the race. `on_event`, `on_result` (before `decides`) and `should_stop` (several times per
     second) are called in the calling thread; what they raise is raised again after every child
     was stopped, except KeyboardInterrupt, which ends the race like Ctrl-C.
@@ -69,10 +73,12 @@ def race(
     for an option out of range or two jobs of the same name.
     """
     check_options(timeout=timeout, memory=memory, threads=threads)
+    check_options(timeout=None, threads=slots)
     names = [job.name for job in jobs]
     if len(set(names)) < len(names):
         raise ValueError("two jobs of a race have the same name")
-    runner = _Race(jobs, timeout, memory, threads, decides, on_event, on_result, should_stop)
+    order = Turns(names, slots=min(slots, threads), places=threads, lengths=turns)
+    runner = _Race(jobs, timeout, memory, threads, order, decides, on_event, on_result, should_stop)
     with runner.shield:
         return runner.run()
 
@@ -84,6 +90,7 @@ class _Race:
         timeout: float | None,
         memory: int | None,
         threads: int,
+        turns: Turns,
         decides: Decides,
         on_event: Listener | None,
         on_result: Listener | None,
@@ -94,13 +101,15 @@ class _Race:
         self.child_deadline = child_deadline(self.start, timeout)
         self.memory = None if memory is None else memory * limits.MEGABYTE
         self.threads = threads
+        self.jobs = {job.name: job for job in jobs}
+        self.turns: Turns | None = turns
         self.decides = decides
         self.on_event = on_event
         self.on_result = on_result
         self.should_stop = should_stop
         self.inbox: children.Inbox = queue.SimpleQueue()
         self.shield = InterruptShield(wake=lambda: self.inbox.put(None))
-        self.waiting = deque(jobs)
+        self.waiting = list(jobs)
         self.running: list[Child] = []
         self.finished: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
@@ -168,39 +177,65 @@ class _Race:
     def _patience(self) -> float:
         """Seconds until the loop has something to do without a message."""
         until = min(self.deadline, time.monotonic() + _LONG)
-        polled = self.memory is not None or self.should_stop is not None
+        polled = any(each is not None for each in (self.memory, self.should_stop, self.turns))
         # On Windows a signal does not end a wait, so waits are short there.
         if polled or sys.platform == "win32" or any(child.exited for child in self.running):
             until = min(until, self.next_poll)
         return max(0.0, until - time.monotonic())
 
     def _start_waiting(self) -> None:
+        if self.turns is not None:
+            going_on = self.turns.step(
+                {child.name: child for child in self.running},
+                {job.name for job in self.waiting},
+                start=self._start,
+                put_back=self._put_back,
+            )
+            if going_on:
+                return
+            self.turns = None
         share = self._share()
         if share is not None:
             for child in self.running:
                 child.raise_limit(share)
         while self.waiting and len(self.running) < self.threads:
-            job = self.waiting[0]
-            try:
-                child = Child(
-                    job.name,
-                    job.target,
-                    protocol.encode(job.payload),
-                    self.inbox,
-                    limit=share,
-                    deadline=self.child_deadline,
-                )
-            except Exception as error:  # pickling may raise anything, a full system OSError
-                self.failures[job.name] = one_line(f"could not start: {reason_of(error)}")
-            else:
-                self.running.append(child)
-            self.waiting.popleft()
+            self._start(self.waiting[0].name)
+
+    def _start(self, name: str) -> Child | None:
+        """Start a job that waits; None if it cannot be started, and then it has failed."""
+        job = self.jobs[name]
+        self.waiting.remove(job)
+        try:
+            child = Child(
+                name,
+                job.target,
+                protocol.encode(job.payload),
+                self.inbox,
+                limit=self._share(),
+                deadline=self.child_deadline,
+            )
+        except Exception as error:  # pickling may raise anything, a full system OSError
+            self.failures[name] = one_line(f"could not start: {reason_of(error)}")
+            return None
+        self.running.append(child)
+        return child
+
+    def _put_back(self, name: str) -> None:
+        """End a child, and let its job wait again."""
+        self._remove(next(child for child in self.running if child.name == name))
+        self._await(name)
+
+    def _await(self, name: str) -> None:
+        """Enter a job among those that wait, in their order."""
+        names = {name, *(job.name for job in self.waiting)}
+        self.waiting = [job for job in self.jobs.values() if job.name in names]
 
     def _share(self) -> int | None:
-        """Bytes for each child, so that all that may run at the same time stay within `memory`."""
+        """Bytes for each child, so that all that may live at the same time stay within `memory`."""
         if self.memory is None:
             return None
-        return self.memory // max(1, min(self.threads, len(self.running) + len(self.waiting)))
+        places = self.threads + (0 if self.turns is None else self.turns.slots)
+        return self.memory // max(1, min(places, len(self.running) + len(self.waiting)))
 
     def _handle(self, child: Child, kind: bytes, body: bytearray) -> None:
         if child not in self.running:
@@ -238,9 +273,16 @@ class _Race:
             child.taken()
 
     def _fail(self, child: Child, reason: str | None) -> None:
-        """Enter a failure; without a reason, that which the end of the process gives."""
+        """Enter a failure; without a reason, that which the end of the process gives.
+
+        Memory that was short while jobs took turns is no failure: later there is more for each.
+        """
         self._remove(child)
-        self.failures[child.name] = child.crash_reason() if reason is None else reason
+        reason = child.crash_reason() if reason is None else reason
+        if reason == MEMORY and self.memory is not None and self.turns is not None:
+            self._await(child.name)
+            return
+        self.failures[child.name] = reason
         _log.debug("%s: %s\n%s", child.name, self.failures[child.name], child.error_tail())
 
     def _remove(self, child: Child) -> None:
