@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ermbit.engines.choice_bits import choice_cost
+from ermbit.engines.choice_bits import choice_cost, piece_cost
 from ermbit.engines.engine import Budget, Capability, Engine, Outcome, Report, Task
 from ermbit.engines.mixed.attempts import decide_in_turns
 from ermbit.engines.mixed.descent import Descent
@@ -28,6 +28,9 @@ from ermbit_encodings.relaxation import real_relaxation
 SIZE_LIMIT = 100_000
 """Largest number of edges times samples that is encoded."""
 
+BEHIND = 0.3
+"""By how much the cost exceeds that of going through the pieces of a real network."""
+
 
 class NraEngine(Engine):
     """z3 on the polynomial encoding."""
@@ -45,7 +48,9 @@ class NraEngine(Engine):
         obstacle = linearity_obstacle(relaxed, products=True)
         if obstacle is not None:
             return Capability(False, False, obstacle)
+        # Where the linear encoding exists its engine is the better one, and comes first.
         cost = 0.3 + size**0.5 / 10 + choice_cost(problem, task)
+        cost = max(cost, piece_cost(problem, task) + BEHIND)
         if relaxed is not problem and task == "decide":
             return Capability(True, True, "real relaxation, refined to the finite domains", cost)
         if task == "minimize" and problem.integer is None:
