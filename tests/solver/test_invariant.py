@@ -229,3 +229,12 @@ def test_biases_with_domains_of_their_own() -> None:
         "parameters": {"b1[0]": {"domain": "integer", "low": 0, "high": 0}},
     }
     assert decide("invariant", document(parity(3), 3, weights=weights), Fraction(0)).status == "sat"
+
+
+def test_few_alike_inputs_promise_less() -> None:
+    """Of ten inputs two are alike, as constant pixels are: the search is hardly smaller."""
+    rows = [([*(int(k == hot) for k in range(8)), 0, 0], hot) for hot in range(8)]
+    little = ENGINE.capability(problem_of(document(rows, 2)), "decide")
+    much = ENGINE.capability(problem_of(document(parity(4), 2)), "decide")
+    assert little.applicable
+    assert little.cost > much.cost

@@ -44,7 +44,8 @@ CELLS_LIMIT = 200_000
 """Samples times inputs beyond which nothing is compared."""
 
 COST = -0.3
-"""log10 of the seconds that a search is expected to take: reading, and a small problem."""
+"""log10 of the seconds that a search is expected to take: reading, and a small problem. Where few
+inputs are alike (pixels that are always dark) the problem is hardly smaller, and costs more."""
 
 FIRST_TURN = 0.5
 """Seconds of the first turn of each quotient."""
@@ -76,7 +77,8 @@ class InvariantEngine(Engine):
         if len(classes) == problem.instance.network.input_count:
             return Capability(False, False, "no two inputs are alike")
         reason = "finds networks as symmetric as the data, refutes nothing"
-        return Capability(True, False, reason, COST)
+        distinct = len(classes) / problem.instance.network.input_count
+        return Capability(True, False, reason, COST + max(0.0, 2 * distinct - 1))
 
     def decide(self, problem: Problem, budget: Budget, report: Report) -> Outcome:
         if (obstacle := _obstacle(problem)) is not None:
