@@ -43,7 +43,7 @@ MOST_HEAD_STARTS = 4.0
 PROMPT_COST = 0.5
 """Largest cost of a complete engine that needs no help: it ends within some three seconds."""
 
-TURNS = (1.2, 5.0)
+TURNS = (1.5, 5.0)
 """Seconds of processor time that each engine has a processor to itself for, before the race, where
 there are more engines than processors; see :mod:`ermbit.processes.turns`."""
 

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""What turns are worth: engines timed alone, and the race that a model makes of these times.
+
+    scripts/bench_turns.py measure INSTANCE... --out FILE.csv [--timeout SECONDS]
+    scripts/bench_turns.py model FILE.csv [--processors P]
+
+`measure` runs every engine of an instance's race alone, in the order of their start, and appends
+the seconds of processor time of the whole process; what FILE.csv has is not measured again. `model`
+plays the race with these times for several lengths of turns, with the program's own scheduler
+(:class:`ermbit.processes.turns.Turns`) and processes that take what was measured. An engine that
+was stopped needs longer than the limit of the measurement: its time is taken as infinite, so the
+model overestimates hard instances. Printed are the arithmetic and the geometric mean (no answer
+counts as 20 s) and the number of instances without an answer in 10 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+OWN = ROOT / ".venv" / "bin" / "python"
+for _folder in ("instances", "encodings", "solver"):
+    sys.path.insert(0, str(ROOT / _folder))
+
+if __name__ == "__main__" and Path(sys.prefix).resolve() != OWN.parent.parent.resolve():
+    if not OWN.exists():
+        sys.exit("no .venv yet: run scripts/ermbit once")
+    os.execv(OWN, [str(OWN), *sys.argv])
+
+from ermbit.plan import TURNS, make_plan  # noqa: E402
+from ermbit.processes.turns import Turns  # noqa: E402
+from ermbit_encodings.problem import Problem  # noqa: E402
+from ermbit_instances.instance import load  # noqa: E402
+
+FIELDS = ("instance", "engine", "status", "cpu")
+STARTED = 0.42
+"""Seconds of processor time before the first engine starts: the part of the program itself."""
+
+ENDED = 2.4
+"""An engine that gave up within so many seconds was not stopped by the limit."""
+
+TICK = 0.02
+"""Seconds of the model's clock."""
+
+LIMIT, PENALTY = 10.0, 20.0
+LENGTHS = ((), (0.6,), (1.0,), (1.5,), (1.0, 5.0), TURNS, (2.0, 5.0), (2.5, 5.0))
+
+
+class Time(NamedTuple):
+    """What one engine does alone."""
+
+    engine: str
+    status: str
+    cpu: float
+
+
+@dataclass
+class Played:
+    """A process of the model, which ends when it has used what its engine needs."""
+
+    needs: float
+    used: float = 0.0
+    resting: bool = False
+
+    def seconds(self) -> float:
+        return self.used
+
+    def rest(self) -> None:
+        self.resting = True
+
+    def resume(self) -> None:
+        self.resting = False
+
+
+def race(times: Sequence[Time], lengths: Sequence[float], processors: int) -> float:
+    """Seconds until the first answer; infinite if there is none within ten times the limit."""
+    threads = max(3, processors)
+    alone = {time.engine: time for time in times}
+    order = Turns(
+        list(alone), slots=min(processors, threads), places=threads, lengths=lengths
+    )
+    waiting = list(alone)
+    running: dict[str, Played] = {}
+
+    def start(name: str) -> Played:
+        time = alone[name]
+        waiting.remove(name)
+        stopped = time.status == "unknown" and time.cpu - STARTED >= ENDED
+        running[name] = Played(math.inf if stopped else max(0.1, time.cpu - STARTED))
+        return running[name]
+
+    def put_back(name: str) -> None:
+        del running[name]
+        waiting.append(name)
+        waiting.sort(key=list(alone).index)
+
+    clock, takes_turns = STARTED, True
+    while clock < 10 * LIMIT and (running or waiting):
+        if takes_turns:
+            takes_turns = order.step(running, waiting, start=start, put_back=put_back)
+        while not takes_turns and waiting and len(running) < threads:
+            start(waiting[0])
+        active = [child for child in running.values() if not child.resting]
+        for child in active:
+            child.used += TICK * min(1.0, processors / len(active))
+        clock += TICK
+        for name in [name for name, child in running.items() if child.used >= child.needs]:
+            del running[name]
+            if alone[name].status != "unknown":
+                return clock
+    return math.inf
+
+
+def model(path: Path, processors: int) -> list[tuple[str, float, float, int]]:
+    """For each choice of lengths: its text, both means, and how many have no answer in time."""
+    instances: dict[str, list[Time]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            time = Time(row["engine"], row["status"], float(row["cpu"]))
+            instances.setdefault(row["instance"], []).append(time)
+    rows = []
+    for lengths in LENGTHS:
+        seconds = [race(times, lengths, processors) for times in instances.values()]
+        counted = [s if s <= LIMIT else PENALTY for s in seconds]
+        geometric = math.exp(sum(map(math.log, counted)) / len(counted))
+        text = ", ".join(f"{length:g}" for length in lengths) or "none"
+        late = sum(s > LIMIT for s in seconds)
+        rows.append((text, sum(counted) / len(counted), geometric, late))
+    return rows
+
+
+def measure(files: Sequence[Path], out: Path, timeout: float) -> None:
+    """Append a row for every engine of every instance."""
+    known = set()
+    if out.exists():
+        with out.open(newline="") as file:
+            known = {(row["instance"], row["engine"]) for row in csv.DictReader(file)}
+    with out.open("a", newline="", buffering=1) as file:
+        writer = csv.writer(file)
+        if not known:
+            writer.writerow(FIELDS)
+        for path in files:
+            instance = load(path).name
+            for engine in engines(path):
+                if (instance, engine) not in known:
+                    status, cpu = _alone(path, engine, timeout)
+                    writer.writerow([instance, engine, status, f"{cpu:.2f}"])
+
+
+def engines(path: Path) -> list[str]:
+    """The engines of an instance's race, in the order of their start."""
+    plan = make_plan(Problem(load(path)), "decide")
+    return [entrant.name for entrant in plan.entrants]
+
+
+def _alone(path: Path, engine: str, timeout: float) -> tuple[str, float]:
+    """Status, and seconds of processor time of the whole program."""
+    command = [ROOT / "scripts" / "ermbit", "solve", path, "--engine", engine, "--json"]
+    before = _children()
+    done = subprocess.run(
+        [*map(str, command), "--timeout", str(timeout)], capture_output=True, text=True
+    )
+    return str(json.loads(done.stdout)["status"]), _children() - before
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    """Measure, or print the model's table."""
+    top = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    commands = top.add_subparsers(dest="command", required=True)
+    measuring = commands.add_parser("measure", help="time every engine alone")
+    measuring.add_argument("instances", nargs="+", type=Path, metavar="INSTANCE")
+    measuring.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
+    measuring.add_argument("--timeout", type=float, default=6.0, help="wall seconds of one run")
+    modelling = commands.add_parser("model", help="play races with these times")
+    modelling.add_argument("file", type=Path, metavar="FILE.csv")
+    modelling.add_argument("--processors", type=int, default=1)
+    given = top.parse_args()
+    if given.command == "measure":
+        measure(given.instances, given.out, given.timeout)
+        return
+    print(f"{given.processors} processor(s)")
+    print(f"{'turns':<10}{'mean':>8}{'geometric':>11}{'late':>6}")
+    for text, mean, geometric, late in model(given.file, given.processors):
+        print(f"{text:<10}{mean:8.2f}{geometric:11.2f}{late:6d}")
+
+
+if __name__ == "__main__":
+    main()

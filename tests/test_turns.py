@@ -1,0 +1,108 @@
+"""The model of the race: it plays by the scheduler's rules, and the page has its numbers."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ermbit.plan import TURNS
+from ermbit.processes.turns import can_rest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = ROOT / "docs" / "benchmark-results" / "turns.csv"
+
+pytestmark = pytest.mark.skipif(not can_rest(), reason="children rest on Linux only")
+
+
+def script() -> Any:
+    """scripts/bench_turns.py as a module."""
+    name = "bench_turns"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+def times(*needs: float) -> list[Any]:
+    """Engines that answer after so many seconds of their own; 0 for those that never do."""
+    turns = script()
+    return [
+        turns.Time(f"e{k}", "sat" if need else "unknown", turns.STARTED + (need or 5.0))
+        for k, need in enumerate(needs)
+    ]
+
+
+@pytest.mark.parametrize(
+    "needs, lengths, processors, expected",
+    [
+        ((1.0,), (), 1, 1.0),
+        ((2.0, 1.0), (), 1, 2.0),  # both at half speed
+        ((2.0, 1.0), (), 2, 1.0),
+        ((0, 0, 0, 1.0), (), 1, math.inf),  # the fourth never starts
+        ((0, 0, 0, 1.0), (1.5,), 1, 5.5),
+        ((0, 0, 0, 1.0), (1.5,), 2, 2.5),
+        ((0, 2.0), (1.5,), 1, 4.0),  # 1.5 each; then the half that is left, shared
+        ((0, 2.0), (1.5, 5.0), 1, 8.5),
+        ((0, 0, 0, 2.0, 0), (1.5, 5.0), 1, 5 * 1.5 + 3 * 5 + 2),  # the fourth began anew
+    ],
+)
+def test_small_races(
+    needs: tuple[float, ...], lengths: tuple[float, ...], processors: int, expected: float
+) -> None:
+    turns = script()
+    found = turns.race(times(*needs), lengths, processors)
+    assert found == pytest.approx(turns.STARTED + expected, abs=0.3)
+
+
+def test_the_page_has_the_numbers_of_the_model() -> None:
+    turns = script()
+    text = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
+    one, two = turns.model(ROWS, 1), turns.model(ROWS, 2)
+    for a, b in zip(one, two, strict=True):
+        cells = [a[0], *(f"{v:.2f}" for v in a[1:3]), str(a[3])]
+        cells += [*(f"{v:.2f}" for v in b[1:3]), str(b[3])]
+        assert "| " + " | ".join(cells) + " |" in text
+    with ROWS.open(newline="") as file:
+        names = {row["instance"] for row in csv.DictReader(file)}
+    assert f"For {len(names)} instances" in text
+    first, second = TURNS
+    assert f"for {first:g} seconds of processor time, one after the other, then for {second:g}" in (
+        " ".join(text.split())
+    )
+
+
+def test_measuring_goes_on_where_it_was(tmp_path: Path) -> None:
+    turns = script()
+    document = {
+        "format": "ermbit-instance",
+        "version": 1,
+        "name": "tiny",
+        "network": {"inputs": 1, "layers": [{"units": 1, "activation": "identity"}]},
+        "weights": {"domain": "integer", "low": -1, "high": 1},
+        "data": {"x": [[1], [2]], "y": [[1], [2]]},
+        "loss": {"name": "absolute", "reduction": "sum"},
+        "threshold": 0,
+    }
+    file, out = tmp_path / "tiny.erm.json", tmp_path / "out.csv"
+    file.write_text(json.dumps(document))
+    out.write_text(
+        "instance,engine,status,cpu\n"
+        + "".join(f"tiny,{name},unknown,1.00\n" for name in turns.engines(file) if name != "sat")
+    )
+    turns.measure([file], out, 30.0)
+    rows = list(csv.DictReader(out.open(newline="")))
+    assert rows[-1]["engine"] == "sat"
+    assert rows[-1]["status"] == "sat"
+    assert float(rows[-1]["cpu"]) > 0
+    before = out.read_text()
+    turns.measure([file], out, 30.0)
+    assert out.read_text() == before
