@@ -38,8 +38,9 @@ if __name__ == "__main__" and Path(sys.prefix).resolve() != OWN.parent.parent.re
         sys.exit("no .venv yet: run scripts/ermbit once")
     os.execv(OWN, [str(OWN), *sys.argv])
 
-from ermbit.plan import TURNS, make_plan  # noqa: E402
-from ermbit.processes.turns import Turns  # noqa: E402
+from ermbit.plan import make_plan  # noqa: E402
+from ermbit.processes import turns  # noqa: E402
+from ermbit.processes.turns import Move, Schedule, Turns  # noqa: E402
 from ermbit_encodings.problem import Problem  # noqa: E402
 from ermbit_instances.instance import load  # noqa: E402
 
@@ -54,7 +55,13 @@ TICK = 0.02
 """Seconds of the model's clock."""
 
 LIMIT, PENALTY = 10.0, 20.0
-LENGTHS = ((), (0.6,), (1.0,), (1.5,), (1.0, 5.0), TURNS, (2.0, 5.0), (2.5, 5.0))
+SCHEDULES = (
+    Schedule(),
+    *(Schedule((length,), 99) for length in (0.6, 1.0, 1.5, 2.0)),
+    Schedule((1.5, 3.0), 99),
+    *(Schedule((1.5, 3.0), first) for first in (3, 5)),
+    *(Schedule(lengths, 5) for lengths in ((1.0, 3.0), (2.0, 5.0), (1.5, 3.0, 6.0))),
+)
 
 
 class Time(NamedTuple):
@@ -72,44 +79,52 @@ class Played:
     needs: float
     used: float = 0.0
     resting: bool = False
+    can_rest: bool = True
 
     def seconds(self) -> float:
         return self.used
 
-    def rest(self) -> None:
-        self.resting = True
 
-    def resume(self) -> None:
-        self.resting = False
-
-
-def race(times: Sequence[Time], lengths: Sequence[float], processors: int) -> float:
+def race(times: Sequence[Time], schedule: Schedule, processors: int) -> float:
     """Seconds until the first answer; infinite if there is none within ten times the limit."""
     threads = max(3, processors)
     alone = {time.engine: time for time in times}
-    order = Turns(
-        list(alone), slots=min(processors, threads), places=threads, lengths=lengths
+    turns: Turns | None = Turns(
+        list(alone), slots=min(processors, threads), places=threads, schedule=schedule
     )
     waiting = list(alone)
     running: dict[str, Played] = {}
 
-    def start(name: str) -> Played:
+    def start(name: str) -> None:
         time = alone[name]
         waiting.remove(name)
         stopped = time.status == "unknown" and time.cpu - STARTED >= ENDED
         running[name] = Played(math.inf if stopped else max(0.1, time.cpu - STARTED))
-        return running[name]
 
     def put_back(name: str) -> None:
         del running[name]
         waiting.append(name)
         waiting.sort(key=list(alone).index)
 
-    clock, takes_turns = STARTED, True
+    clock = STARTED
     while clock < 10 * LIMIT and (running or waiting):
-        if takes_turns:
-            takes_turns = order.step(running, waiting, start=start, put_back=put_back)
-        while not takes_turns and waiting and len(running) < threads:
+        while turns is not None:
+            move, name = turns.move(running, waiting)
+            if move is Move.START:
+                start(name)
+            elif move is Move.PUT_BACK:
+                put_back(name)
+            elif move in (Move.REST, Move.RESUME):
+                running[name].resting = move is Move.REST
+            elif move is Move.WAIT:
+                break
+            else:
+                turns = None
+                for child in running.values():
+                    child.resting = False
+                for name in list(running)[threads:]:
+                    put_back(name)
+        while turns is None and waiting and len(running) < threads:
             start(waiting[0])
         active = [child for child in running.values() if not child.resting]
         for child in active:
@@ -122,21 +137,24 @@ def race(times: Sequence[Time], lengths: Sequence[float], processors: int) -> fl
     return math.inf
 
 
-def model(path: Path, processors: int) -> list[tuple[str, float, float, int]]:
-    """For each choice of lengths: its text, both means, and how many have no answer in time."""
+def model(path: Path, processors: int) -> list[tuple[str, str, float, float, int]]:
+    """For each schedule: lengths, how many are first, both means, how many are late."""
     instances: dict[str, list[Time]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             time = Time(row["engine"], row["status"], float(row["cpu"]))
             instances.setdefault(row["instance"], []).append(time)
     rows = []
-    for lengths in LENGTHS:
-        seconds = [race(times, lengths, processors) for times in instances.values()]
+    for schedule in SCHEDULES:
+        seconds = [race(times, schedule, processors) for times in instances.values()]
         counted = [s if s <= LIMIT else PENALTY for s in seconds]
         geometric = math.exp(sum(map(math.log, counted)) / len(counted))
-        text = ", ".join(f"{length:g}" for length in lengths) or "none"
+        text = ", ".join(f"{length:g}" for length in schedule.lengths) or "none"
+        first = "all" if schedule.first == 99 else str(schedule.first)
         late = sum(s > LIMIT for s in seconds)
-        rows.append((text, sum(counted) / len(counted), geometric, late))
+        rows.append(
+            (text, first if schedule.lengths else "", sum(counted) / len(counted), geometric, late)
+        )
     return rows
 
 
@@ -194,10 +212,11 @@ def main() -> None:
     if given.command == "measure":
         measure(given.instances, given.out, given.timeout)
         return
+    turns.LOOK, turns.PATIENCE = 0.0, math.inf  # the model has a clock of its own
     print(f"{given.processors} processor(s)")
-    print(f"{'turns':<10}{'mean':>8}{'geometric':>11}{'late':>6}")
-    for text, mean, geometric, late in model(given.file, given.processors):
-        print(f"{text:<10}{mean:8.2f}{geometric:11.2f}{late:6d}")
+    print(f"{'turns':<12}{'first':<6}{'mean':>8}{'geometric':>11}{'late':>6}")
+    for text, first, mean, geometric, late in model(given.file, given.processors):
+        print(f"{text:<12}{first:<6}{mean:8.2f}{geometric:11.2f}{late:6d}")
 
 
 if __name__ == "__main__":

@@ -232,5 +232,24 @@ def tell_twice(payload: float, report: Report) -> None:
     report("end")
 
 
-def allocate_once(payload: int, report: Report) -> int:
-    return len(bytearray(payload << 20)) >> 20
+def allocate_once(payload: tuple[str, int], report: Report) -> int:
+    """Note the start in a file, then allocate so many MB."""
+    path, megabytes = payload
+    with open(path, "a") as file:
+        file.write("start\n")
+    return len(bytearray(megabytes << 20)) >> 20
+
+
+def busy_family(payload: str, report: Report) -> None:
+    """Start one program in the same group, then compute."""
+    code = f"import time; time.sleep({NAP})"
+    leave_pid(payload, "program", subprocess.Popen([sys.executable, "-c", code]).pid)
+    leave_pid(payload, "worker", os.getpid())
+    while True:
+        pass
+
+
+def burn_until_the_deadline(payload: Any, report: Report) -> str:
+    while report.seconds_left() != 0:
+        pass
+    return "best known"

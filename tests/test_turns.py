@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from ermbit.plan import TURNS
-from ermbit.processes.turns import can_rest
+from ermbit.processes.turns import Schedule, possible
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "docs" / "benchmark-results" / "turns.csv"
 
-pytestmark = pytest.mark.skipif(not can_rest(), reason="children rest on Linux only")
+pytestmark = pytest.mark.skipif(not possible(), reason="children rest on Linux only")
 
 
 def script() -> Any:
@@ -41,43 +41,52 @@ def times(*needs: float) -> list[Any]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def clock_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script().turns, "LOOK", 0.0)
+    monkeypatch.setattr(script().turns, "PATIENCE", math.inf)
+
+
 @pytest.mark.parametrize(
-    "needs, lengths, processors, expected",
+    "needs, schedule, processors, expected",
     [
-        ((1.0,), (), 1, 1.0),
-        ((2.0, 1.0), (), 1, 2.0),  # both at half speed
-        ((2.0, 1.0), (), 2, 1.0),
-        ((0, 0, 0, 1.0), (), 1, math.inf),  # the fourth never starts
-        ((0, 0, 0, 1.0), (1.5,), 1, 5.5),
-        ((0, 0, 0, 1.0), (1.5,), 2, 2.5),
-        ((0, 2.0), (1.5,), 1, 4.0),  # 1.5 each; then the half that is left, shared
-        ((0, 2.0), (1.5, 5.0), 1, 8.5),
-        ((0, 0, 0, 2.0, 0), (1.5, 5.0), 1, 5 * 1.5 + 3 * 5 + 2),  # the fourth began anew
+        ((1.0,), Schedule(), 1, 1.0),
+        ((2.0, 1.0), Schedule(), 1, 2.0),  # both at half speed
+        ((2.0, 1.0), Schedule(), 2, 1.0),
+        ((0, 0, 0, 1.0), Schedule(), 1, math.inf),  # the fourth never starts
+        ((0, 0, 0, 1.0), Schedule((1.5,)), 1, 5.5),
+        ((0, 0, 0, 1.0), Schedule((1.5,)), 2, 2.5),
+        ((0, 0, 0, 1.0), Schedule((1.5, 3.0), 2), 1, 11.5),
+        ((0, 2.0), Schedule((1.5,)), 1, 4.0),  # 1.5 each; then the half that is left, shared
+        ((0, 2.0), Schedule((1.5, 5.0)), 1, 8.5),
+        ((0, 0, 0, 2.0, 0), Schedule((1.5, 5.0)), 1, 5 * 1.5 + 3 * 5 + 2),  # it began anew
     ],
 )
 def test_small_races(
-    needs: tuple[float, ...], lengths: tuple[float, ...], processors: int, expected: float
+    needs: tuple[float, ...], schedule: Schedule, processors: int, expected: float
 ) -> None:
     turns = script()
-    found = turns.race(times(*needs), lengths, processors)
+    found = turns.race(times(*needs), schedule, processors)
     assert found == pytest.approx(turns.STARTED + expected, abs=0.3)
 
 
 def test_the_page_has_the_numbers_of_the_model() -> None:
     turns = script()
     text = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
-    one, two = turns.model(ROWS, 1), turns.model(ROWS, 2)
+    one, two, four = (turns.model(ROWS, processors) for processors in (1, 2, 4))
     for a, b in zip(one, two, strict=True):
-        cells = [a[0], *(f"{v:.2f}" for v in a[1:3]), str(a[3])]
-        cells += [*(f"{v:.2f}" for v in b[1:3]), str(b[3])]
-        assert "| " + " | ".join(cells) + " |" in text
+        numbers = [(*row[:2], f"{row[2]:.2f}", f"{row[3]:.2f}", str(row[4])) for row in (a, b)]
+        assert "| " + " | ".join(numbers[0] + numbers[1][2:]) + " |" in text
+    words = " ".join(text.split())
+    none, ours = (four[turns.SCHEDULES.index(chosen)] for chosen in (Schedule(), TURNS))
+    assert f"change nothing (geometric means {none[3]:.2f} and {ours[3]:.2f} s)" in words
     with ROWS.open(newline="") as file:
         names = {row["instance"] for row in csv.DictReader(file)}
-    assert f"For {len(names)} instances" in text
-    first, second = TURNS
-    assert f"for {first:g} seconds of processor time, one after the other, then for {second:g}" in (
-        " ".join(text.split())
-    )
+    assert f"For {len(names)} instances" in words
+    first, second = TURNS.lengths
+    assert f"for {first:g} seconds of processor time, one after the other, and then" in words
+    assert f"and then for {second:g}; then the others have the same" in words
+    assert TURNS.first == 5 and "Each of the first five engines" in words
 
 
 def test_measuring_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from ermbit.engines import registry
 from ermbit.engines.engine import Capability, Engine, Task
 from ermbit.magnitude import objection
 from ermbit.options import processors
+from ermbit.processes.turns import Schedule
 from ermbit_encodings.problem import Problem
 
 AUTO = "auto"
@@ -43,9 +44,8 @@ MOST_HEAD_STARTS = 4.0
 PROMPT_COST = 0.5
 """Largest cost of a complete engine that needs no help: it ends within some three seconds."""
 
-TURNS = (1.5, 5.0)
-"""Seconds of processor time that each engine has a processor to itself for, before the race, where
-there are more engines than processors; see :mod:`ermbit.processes.turns`."""
+TURNS = Schedule((1.5, 3.0), first=5)
+"""How engines share processors before the race, where there are more engines than processors."""
 
 PLACES = 3
 """Engines that run at the same time on the smallest machine: where the first finder starts."""

@@ -27,6 +27,7 @@ from ermbit.plan import (
 from ermbit.processes.job import Job, RaceResult
 from ermbit.processes.load import Load
 from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT
+from ermbit.processes.turns import Schedule
 from ermbit.progress import Listener, Progress
 from ermbit.reproduction import Contradiction
 from ermbit_encodings.problem import Problem
@@ -176,7 +177,7 @@ class Search(ABC):
                     memory=self.options.memory,
                     threads=self.options.threads,
                     slots=processors(),
-                    turns=() if self.plan.cross_check else TURNS,
+                    schedule=Schedule() if self.plan.cross_check else TURNS,
                     decides=self._decides,
                     on_event=self.hear,
                     on_result=self._on_result,

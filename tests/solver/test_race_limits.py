@@ -42,6 +42,18 @@ if sys.platform == "linux":  # elsewhere nothing would stop the hogs
         )
         assert dict(outcome.finished) == {"small": str(flag), "large": 150}
 
+    def test_every_child_has_its_share() -> None:
+        outcome = race(
+            [job(name, "surroundings") for name in "abc"],
+            memory=300,
+            threads=2,
+            timeout=PATIENCE,
+            decides=lambda name, result: False,
+        )
+        shares = [outcome.finished[name]["memory"] for name in "abc"]
+        assert shares[:2] == [150, 150]
+        assert shares[2] in (150, 300)  # the other one runs, or has ended
+
     def test_limit_set_by_the_process_itself() -> None:
         code = (
             "from ermbit.processes import limits\n"

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from ermbit.processes import limits, turns
-from ermbit.processes.race import race
-from ermbit.processes.turns import Turns
+from ermbit.processes.job import Job, Listener, any_result_decides
+from ermbit.processes.race import _Race, race
+from ermbit.processes.turns import Move, Schedule, Turns
 from race_checks import PATIENCE, alive, job, wait_until
 
 
@@ -25,16 +26,10 @@ class Fake:
 
     used: float = 0.0
     resting: bool = False
+    can_rest: bool = True
 
     def seconds(self) -> float:
         return self.used
-
-    def rest(self) -> None:
-        assert not self.resting
-        self.resting = True
-
-    def resume(self) -> None:
-        self.resting = False
 
 
 @dataclass
@@ -47,22 +42,27 @@ class Field:
     starts: list[str] = field(default_factory=list)
     broken: tuple[str, ...] = ()
 
-    def start(self, name: str) -> Fake | None:
-        self.starts.append(name)
-        self.waiting.remove(name)
-        if name in self.broken:
-            return None
-        self.children[name] = Fake()
-        return self.children[name]
-
-    def put_back(self, name: str) -> None:
-        del self.children[name]
-        self.waiting.append(name)
-
     def step(self) -> bool:
-        return self.turns.step(
-            self.children, self.waiting, start=self.start, put_back=self.put_back
-        )
+        """All moves that there are now; False when the turns are over."""
+        while True:
+            move, name = self.turns.move(self.children, self.waiting)
+            if move is Move.OVER:
+                for child in self.children.values():
+                    child.resting = False
+                return False
+            if move is Move.WAIT:
+                return True
+            if move is Move.START:
+                self.starts.append(name)
+                self.waiting.remove(name)
+                if name not in self.broken:
+                    self.children[name] = Fake()
+            elif move is Move.PUT_BACK:
+                del self.children[name]
+                self.waiting.append(name)
+            else:
+                assert self.children[name].resting == (move is Move.RESUME)
+                self.children[name].resting = move is Move.REST
 
     def works(self, seconds: float) -> bool:
         """All that do not rest use so many seconds; then a step."""
@@ -76,13 +76,26 @@ class Field:
 
 
 def playing(
-    names: str, slots: int, places: int, *lengths: float, broken: tuple[str, ...] = ()
+    names: str,
+    slots: int,
+    places: int,
+    *lengths: float,
+    first: int = 9,
+    broken: tuple[str, ...] = (),
 ) -> Field:
-    order = Turns(list(names), slots=slots, places=places, lengths=lengths)
+    schedule = Schedule(lengths, first)
+    order = Turns(list(names), slots=slots, places=places, schedule=schedule)
     return Field(list(names), order, broken=broken)
 
 
-linux = pytest.mark.skipif(not turns.can_rest(), reason="children rest on Linux only")
+linux = pytest.mark.skipif(not turns.possible(), reason="children rest on Linux only")
+
+
+@pytest.fixture(autouse=True)
+def always_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between looks, and no limit by the clock: machines that run tests may be slow."""
+    monkeypatch.setattr(turns, "LOOK", 0.0)
+    monkeypatch.setattr(turns, "PATIENCE", 1e6)
 
 
 @linux
@@ -99,6 +112,16 @@ def test_two_rounds_and_then_all_run() -> None:
 
 
 @linux
+def test_the_first_have_all_their_turns_before_the_last_begin() -> None:
+    game = playing("abcd", 1, 4, 1.0, 2.0, first=2)
+    game.step()
+    seen = [*game.active]
+    while game.works(1.0):
+        seen += game.active
+    assert "".join(seen) == "ab" + "aabb" + "cd" + "ccdd"
+
+
+@linux
 def test_two_at_a_time_and_no_processor_idle() -> None:
     game = playing("abc", 2, 3, 1.0, 2.0)
     game.step()
@@ -111,6 +134,15 @@ def test_two_at_a_time_and_no_processor_idle() -> None:
 
 
 @linux
+def test_nobody_has_two_turns_at_a_time() -> None:
+    game = playing("abc", 2, 3, 2.0, 4.0, first=1)
+    game.step()
+    assert game.active == ["a", "b"]  # a's second turn comes after its first
+    game.works(2.0)
+    assert game.active == ["a", "c"]
+
+
+@linux
 def test_one_that_finds_no_place_to_rest_begins_anew() -> None:
     game = playing("abc", 1, 1, 1.0, 1.0)
     game.step()
@@ -118,6 +150,15 @@ def test_one_that_finds_no_place_to_rest_begins_anew() -> None:
         assert len(game.children) <= 2
     assert game.starts == ["a", "b", "c", "b", "c"]
     assert (game.active, game.waiting) == (["a"], ["b", "c"])
+
+
+@linux
+def test_one_that_would_outlive_its_parent_does_not_rest() -> None:
+    game = playing("ab", 1, 2, 1.0)
+    game.step()
+    game.children["a"].can_rest = False
+    game.works(1.0)
+    assert (game.active, game.waiting) == (["b"], ["a"])
 
 
 @linux
@@ -143,12 +184,11 @@ def test_no_turns_where_there_is_nothing_to_share(slots: int, lengths: tuple[flo
 
 @linux
 def test_a_job_that_does_nothing_loses_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.0)
     game = playing("ab", 1, 2, 1.0)
-    now = time.monotonic()
     game.step()
-    monkeypatch.setattr(turns.time, "monotonic", lambda: now + turns.PATIENCE + 1)
-    game.step()
-    assert game.active == ["b"]
+    assert not game.step()
+    assert game.starts == ["a", "b"]
 
 
 # Real processes
@@ -161,7 +201,12 @@ def lines(path: Path) -> list[str]:
 @linux
 def test_the_last_of_many_wins_before_the_first_has_ended(tmp_path: Path) -> None:
     jobs = [job(f"long{k}", "burn", (str(tmp_path / f"{k}"), 1e9)) for k in range(3)]
-    outcome = race([*jobs, job("short", "double", 4)], threads=2, timeout=PATIENCE, turns=(0.3,))
+    outcome = race(
+        [*jobs, job("short", "double", 4)],
+        threads=2,
+        timeout=PATIENCE,
+        schedule=Schedule((1.0,)),
+    )
     assert outcome.winner == "short"
     # The first two rested, the third had to begin anew, and never did.
     assert [lines(tmp_path / f"{k}").count("start") for k in range(3)] == [1, 1, 1]
@@ -181,7 +226,7 @@ def test_one_that_rests_does_nothing_and_goes_on_afterwards(tmp_path: Path) -> N
         [job("first", "burn", (str(first), 2.5)), job("second", "tell_twice", 0.1)],
         threads=2,
         timeout=PATIENCE,
-        turns=(1.5, 0.1),
+        schedule=Schedule((1.5, 0.1)),
         on_event=heard,
         decides=lambda name, result: False,
     )
@@ -191,16 +236,56 @@ def test_one_that_rests_does_nothing_and_goes_on_afterwards(tmp_path: Path) -> N
 
 
 @linux
-def test_memory_that_was_short_in_turns_is_no_failure() -> None:
-    # A third of 300 MB while two may rest besides it, half of it afterwards.
+def test_not_more_than_threads_run_after_the_turns(tmp_path: Path) -> None:
+    """Two slots and three places: five children live at the end of the turns, three go on."""
+    seen: list[list[tuple[str, bool, int | None]]] = []
+
+    def look() -> bool:
+        if runner.turns is None:
+            seen.append([(c.name, c.resting, c.limit) for c in runner.running])
+        return len(seen) > 3
+
+    jobs = [job(f"j{k}", "burn", (str(tmp_path / f"{k}"), 1e9)) for k in range(5)]
+    runner = made(jobs, 0.4, threads=3, slots=2, memory=3000, should_stop=look)
+    with runner.shield:
+        assert runner.run().interrupted
+    share = 1000 << 20
+    assert seen[-1] == [(f"j{k}", False, share) for k in range(3)]
+
+
+@linux
+def test_a_result_that_has_arrived_outweighs_the_end_of_a_turn(tmp_path: Path) -> None:
+    def busy(name: str, event: Any) -> None:  # meanwhile its turn ends, and its result comes
+        assert runner.turns is not None
+        runner.turns._turns[name] = turns._Turn(0.0, 0.0)
+        assert wait_until(lambda: runner.inbox.qsize() > 0)
+
+    jobs = [job(name, "burn", (str(tmp_path / name), 1e9)) for name in "ac"]
+    jobs.insert(1, job("b", "count", 1))
+    runner = made(jobs, 1.0, threads=1, slots=1, on_event=busy)
+    with runner.shield:
+        assert runner.run().winner == "b"
+
+
+@linux
+def test_memory_that_was_short_in_turns_is_no_failure(tmp_path: Path) -> None:
+    """A third of 300 MB while two may rest besides it, half of it afterwards."""
+    starts = tmp_path / "starts"
+    jobs = [job("large", "allocate_once", (str(starts), 120))]
+    jobs += [job(name, "burn", (str(tmp_path / name), 1e9)) for name in "abc"]
     outcome = race(
-        [job("large", "allocate_once", 120), job("other", "sleep"), job("third", "sleep")],
-        memory=300,
-        threads=2,
-        timeout=PATIENCE,
-        turns=(0.1,),
+        jobs, memory=300, threads=2, timeout=PATIENCE, schedule=Schedule((0.5,))
     )
     assert outcome.winner == "large"
+    assert lines(starts) == ["start", "start"]
+
+
+@linux
+def test_one_that_rests_wakes_in_time_to_hand_over_its_best() -> None:
+    schedule = Schedule((0.4, 1e6))
+    jobs = [job("best", "burn_until_the_deadline"), job("other", "sleep")]
+    outcome = race(jobs, threads=2, timeout=5, schedule=schedule)
+    assert outcome.result == "best known"
 
 
 @linux
@@ -209,13 +294,15 @@ def test_one_that_rests_dies_with_its_parent(tmp_path: Path, number: signal.Sign
     code = f"""
 import sys
 sys.path[:] = {sys.path!r}
+from ermbit.processes import turns
 from ermbit.processes.interrupts import terminate_as_interrupt
 from ermbit.processes.race import Job, race
 if __name__ == "__main__":
+    turns.PATIENCE = 1e6
     with terminate_as_interrupt():
-        jobs = [Job("family", "race_targets:simple_family", {str(tmp_path)!r})]
+        jobs = [Job("family", "race_targets:busy_family", {str(tmp_path)!r})]
         jobs.append(Job("sleep", "race_targets:sleep"))
-        race(jobs, threads=2, timeout=300, turns=(0.1, 100.0))
+        race(jobs, threads=2, timeout=300, schedule=turns.Schedule((1.0, 1e6)))
 """
     parent = subprocess.Popen([sys.executable, "-c", code])
     try:
@@ -229,6 +316,31 @@ if __name__ == "__main__":
         parent.kill()
         parent.wait()
     assert wait_until(lambda: not any(map(alive, pids)))
+
+
+def made(
+    jobs: list[Job],
+    *lengths: float,
+    threads: int,
+    slots: int,
+    memory: int | None = None,
+    on_event: Listener | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> _Race:
+    """A race before its start."""
+    names = [job.name for job in jobs]
+    order = Turns(names, slots=slots, places=threads, schedule=Schedule(lengths))
+    return _Race(
+        jobs,
+        PATIENCE,
+        memory,
+        threads,
+        order,
+        any_result_decides,
+        on_event,
+        None,
+        should_stop,
+    )
 
 
 def _state(pid: int) -> str:

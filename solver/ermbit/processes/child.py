@@ -86,6 +86,7 @@ class Child:
         self.exited = False
         self.closed = False
         self.resting = False
+        self.can_rest = False
         self.last_words = 0.0
         self._inbox = inbox
         self._discard = False
@@ -131,6 +132,7 @@ class Child:
         source = _stream(self._process.stdout)
         try:
             if protocol.skip_greeting(source):
+                self.can_rest = True  # from now on the system kills it when the parent dies
                 while (frame := protocol.read_frame(source)) is not None:
                     if not self._discard:
                         self._room.acquire()
@@ -195,7 +197,10 @@ class Child:
         return limits.used_seconds(self.pid)
 
     def rest(self) -> None:
-        """Stop the worker and its group until `resume`. It still dies with its parent (Linux)."""
+        """Stop the worker and its group until `resume`.
+
+        On Linux it still dies with its parent, once it has sent its greeting (`can_rest`).
+        """
         self._signal("SIGSTOP")
         self.resting = True
 

@@ -35,9 +35,10 @@ class RaceResult:
     winner). `finished` has every result that arrived, in the order of arrival. `failures` has a
     one-line reason for every job that ended without one: ``memory``, ``timeout``, ``interrupted``,
     ``crashed with signal 11 (SIGSEGV): …``, ``exited with status 3: …``, ``ValueError: …``. Jobs
-    that were stopped, or never started, because another one won are in neither. `interrupted` is
-    true after Ctrl-C or when ``should_stop`` asked for the end. `elapsed` is in seconds, clean-up
-    included.
+    that were stopped, or never started, because another one won are in neither; one that ran out of
+    memory while jobs took turns is tried again, and until then counts as never started.
+    `interrupted` is true after Ctrl-C or when ``should_stop`` asked for the end. `elapsed` is in
+    seconds, clean-up included.
     """
 
     winner: str | None

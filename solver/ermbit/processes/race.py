@@ -30,12 +30,13 @@ from ermbit.processes.job import (
     child_deadline,
 )
 from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT, one_line, reason_of
-from ermbit.processes.turns import Turns
+from ermbit.processes.turns import Move, Schedule, Turns
 
 __all__ = ["Job", "RaceResult", "race"]
 
 _log = logging.getLogger("ermbit.processes")
 
+_AT_ONCE = Schedule()
 # Seconds between two looks at memory and should_stop; the longest wait otherwise.
 _POLL = 0.1
 _LONG = 3600.0
@@ -50,7 +51,7 @@ def race(
     memory: int | None = None,
     threads: int = 1,
     slots: int = 1,
-    turns: Sequence[float] = (),
+    schedule: Schedule = _AT_ONCE,
     decides: Decides = any_result_decides,
     on_event: Listener | None = None,
     on_result: Listener | None = None,
@@ -61,9 +62,10 @@ def race(
     `timeout`: seconds of wall-clock time for the whole race. `memory`: MB for the whole race,
     divided evenly among the children that run; where the system allows it, those that remain get
     the shares of those that have ended. `threads`: how many children run at the same time; the
-    others wait, and start in the order of `jobs`. `turns`: before that the jobs take turns of so
-    many seconds of processor time, `slots` of them at a time, where there are more jobs than slots
-    (Linux; see `ermbit.processes.turns`). `decides(name, result)`: whether this result
+    others wait, and start in the order of `jobs`. `schedule`: before that the jobs take turns,
+    `slots` of them at a time, where there are more jobs than slots (Linux; see
+    `ermbit.processes.turns`); as many as `threads` rest meanwhile, and memory is divided among
+    these and those that have a turn. `decides(name, result)`: whether this result
     ends the race. `on_event`, `on_result` (before `decides`) and `should_stop` (several times per
     second) are called in the calling thread; what they raise is raised again after every child
     was stopped, except KeyboardInterrupt, which ends the race like Ctrl-C.
@@ -77,8 +79,8 @@ def race(
     names = [job.name for job in jobs]
     if len(set(names)) < len(names):
         raise ValueError("two jobs of a race have the same name")
-    order = Turns(names, slots=min(slots, threads), places=threads, lengths=turns)
-    runner = _Race(jobs, timeout, memory, threads, order, decides, on_event, on_result, should_stop)
+    turns = Turns(names, slots=min(slots, threads), places=threads, schedule=schedule)
+    runner = _Race(jobs, timeout, memory, threads, turns, decides, on_event, on_result, should_stop)
     with runner.shield:
         return runner.run()
 
@@ -162,6 +164,8 @@ class _Race:
                 self._bury()
                 self.next_poll = time.monotonic() + _POLL
             self._start_waiting()
+            if self.winner is not None:
+                break
             if not self.running:
                 if self.waiting:
                     continue  # none could be started; each try removes one
@@ -185,15 +189,17 @@ class _Race:
 
     def _start_waiting(self) -> None:
         if self.turns is not None:
-            going_on = self.turns.step(
-                {child.name: child for child in self.running},
-                {job.name for job in self.waiting},
-                start=self._start,
-                put_back=self._put_back,
-            )
-            if going_on:
+            late = self.child_deadline is not None and time.monotonic() >= self.child_deadline
+            if not late and self._take_turns(self.turns):
                 return
             self.turns = None
+            for child in self.running:
+                child.resume()
+            if late:
+                return  # they hand over what they have
+            self._make_room()
+            if self.winner is not None:
+                return
         share = self._share()
         if share is not None:
             for child in self.running:
@@ -201,9 +207,38 @@ class _Race:
         while self.waiting and len(self.running) < self.threads:
             self._start(self.waiting[0].name)
 
-    def _start(self, name: str) -> Child | None:
-        """Start a job that waits; None if it cannot be started, and then it has failed."""
+    def _take_turns(self, turns: Turns) -> bool:
+        """Do what there is to do now; False once there are no more turns."""
+        while self.winner is None:
+            children = {child.name: child for child in self.running}
+            move, name = turns.move(children, {job.name for job in self.waiting})
+            if move is Move.START:
+                self._start(name)
+            elif move is Move.RESUME:
+                children[name].resume()
+            elif move is Move.REST:
+                children[name].rest()
+            elif move is Move.PUT_BACK:
+                self._put_back(children[name])
+            else:
+                return move is Move.WAIT
+        return True
+
+    def _make_room(self) -> None:
+        """After the turns the first of the jobs that are left run.
+
+        One of them may wait: it was short of memory in its turn.
+        """
+        left = {*(job.name for job in self.waiting), *(child.name for child in self.running)}
+        first = [name for name in self.jobs if name in left][: self.threads]
+        for child in list(self.running):
+            if child.name not in first:
+                self._put_back(child)
+
+    def _start(self, name: str) -> None:
+        """Start a job that waits; it fails if that cannot be done."""
         job = self.jobs[name]
+        share = self._share()
         self.waiting.remove(job)
         try:
             child = Child(
@@ -211,19 +246,23 @@ class _Race:
                 job.target,
                 protocol.encode(job.payload),
                 self.inbox,
-                limit=self._share(),
+                limit=share,
                 deadline=self.child_deadline,
             )
         except Exception as error:  # pickling may raise anything, a full system OSError
             self.failures[name] = one_line(f"could not start: {reason_of(error)}")
-            return None
-        self.running.append(child)
-        return child
+        else:
+            self.running.append(child)
 
-    def _put_back(self, name: str) -> None:
-        """End a child, and let its job wait again."""
-        self._remove(next(child for child in self.running if child.name == name))
-        self._await(name)
+    def _put_back(self, child: Child) -> None:
+        """End a child, and let its job wait again, unless its last word has just arrived."""
+        for _ in range(self.inbox.qsize()):
+            message = self.inbox.get()
+            if message is not None:
+                self._handle(*message)
+        if child in self.running:
+            self._remove(child)
+            self._await(child.name)
 
     def _await(self, name: str) -> None:
         """Enter a job among those that wait, in their order."""

@@ -13,6 +13,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.elimination.ring import Polynomial, from_dense
 from ermbit.engines.elimination.system import Solver, System
+from ermbit.engines.patient_check import patient_check
 from ermbit_instances.domain import Domain
 from ermbit_instances.integer_polynomials import from_fmpq
 from ermbit_instances.rational import Rational
@@ -75,7 +76,6 @@ class RealArithmetic:
         """Whether the system has no solution over the reals, if that is found in time."""
         z3 = self._z3
         decider = z3.SolverFor("QF_NRA", ctx=self._context)
-        decider.set("timeout", milliseconds)
         names: dict[int, Any] = {}
 
         def term(polynomial: Polynomial) -> Any:
@@ -102,7 +102,7 @@ class RealArithmetic:
             ends = self._bounds(number)
             if ends is not None:
                 decider.add(name >= self._value(ends[0]), name <= self._value(ends[1]))
-        return str(decider.check()) == "unsat"
+        return patient_check(decider, milliseconds) == "unsat"
 
     def _state(self, solver: Any, system: System, term: Any) -> None:
         for polynomial, strict in system.conditions:

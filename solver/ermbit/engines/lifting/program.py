@@ -28,6 +28,7 @@ from ermbit.engines.lifting.linear import (
     rational,
     solve_square,
 )
+from ermbit.engines.patient_check import patient_check
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational, bit_length
 
@@ -232,7 +233,6 @@ def _by_z3(rows: Sequence[Row], deadline: float | None = None) -> Optimum | None
 
     width = len(rows[0].coefficients)
     solver = z3.Optimize()
-    solver.set("timeout", _milliseconds(deadline))
     c = [z3.Real(f"c{k}") for k in range(width)]
     costs = []
     for i, row in enumerate(rows):
@@ -246,14 +246,13 @@ def _by_z3(rows: Sequence[Row], deadline: float | None = None) -> Optimum | None
         solver.add(e >= 0 if row.low is None else cost >= real(row.low) * e)
         solver.add(e <= 0 if row.high is None else cost >= real(row.high) * e)
     solver.minimize(z3.Sum(costs))
-    if solver.check() != z3.sat:
+    if patient_check(solver, _milliseconds(deadline), deadline) != "sat":
         return None
     point = tuple(_model_value(solver.model(), v) for v in c)
     value = total_cost(rows, point)
     if value is None:
         return None
     dual = z3.SimpleSolver()
-    dual.set("timeout", _milliseconds(deadline))
     multipliers = [z3.Real(f"m{i}") for i in range(len(rows))]
     for row, m in zip(rows, multipliers, strict=True):
         dual.add(*([] if row.low is None else [m >= real(row.low)]))
@@ -263,7 +262,7 @@ def _by_z3(rows: Sequence[Row], deadline: float | None = None) -> Optimum | None
         dual.add(z3.Sum([z3.IntVal(int(row.coefficients[k])) * m for row, m in pairs]) == 0)
     pairs = zip(rows, multipliers, strict=True)
     dual.add(z3.Sum([real(row.side) * m for row, m in pairs]) >= real(value))
-    if dual.check() != z3.sat:
+    if patient_check(dual, _milliseconds(deadline), deadline) != "sat":
         return None
     return _checked(rows, point, tuple(_model_value(dual.model(), m) for m in multipliers))
 

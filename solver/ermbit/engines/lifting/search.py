@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from math import inf
 
 import numpy as np
 
@@ -26,7 +27,7 @@ STARTS = 60
 """Random starts."""
 
 SECONDS = 20.0
-"""Time after which no further start is made."""
+"""Processor time after which no further start is made."""
 
 EVALUATIONS = 60
 """Of the residuals' derivatives, in one start."""
@@ -40,6 +41,18 @@ SIZE_LIMIT = 60_000
 HOPELESS = 1e-8
 """Least squares that are not taken for an exact fit, in units of the largest squared target (but at
 least 1): floats of large targets leave larger residuals."""
+
+
+class _End:
+    """The end of a search: by its own limit, or so many seconds from now by the clock."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._processor = time.process_time() + SECONDS
+        self._clock = inf if seconds is None else time.monotonic() + seconds
+
+    @property
+    def is_reached(self) -> bool:
+        return time.process_time() >= self._processor or time.monotonic() >= self._clock
 
 
 class _Late(Exception):
@@ -79,14 +92,14 @@ def _found(
     from scipy.optimize import least_squares
 
     rng = np.random.default_rng(seed)
-    end = time.monotonic() + min(SECONDS, SECONDS if seconds is None else seconds)
+    end = _End(seconds)
     goals, weights = _goals(relaxation)
     heaviest = max(s.weight for s in relaxation.samples)
     hopeless = HOPELESS * max(1.0, *(float(((g * weights) ** 2).max()) for g in goals))
     rows = np.array(relaxation.rows)
 
     def residuals(inner: Floats) -> Floats:
-        if time.monotonic() >= end:
+        if end.is_reached:
             raise _Late
         parts = []
         for (fixed, columns), goal in zip(family.columns(inner), goals, strict=True):
@@ -101,7 +114,7 @@ def _found(
 
     known: set[Vector] = set()
     for start in range(STARTS):
-        if time.monotonic() >= end:
+        if end.is_reached:
             return
         first = rng.integers(-2, 3, family.size).astype(np.float64)
         if start % 4:
@@ -117,7 +130,7 @@ def _found(
             first = best.x
         for denominator in DENOMINATORS:
             inner = family.simple(first, denominator)
-            if inner is None or inner in known or time.monotonic() >= end:
+            if inner is None or inner in known or end.is_reached:
                 continue
             known.add(inner)
             theta = _optimum(family, relaxation, inner, limit())
