@@ -242,7 +242,7 @@ def test_not_more_than_threads_run_after_the_turns(tmp_path: Path) -> None:
 
     def look() -> bool:
         if runner.turns is None:
-            seen.append([(c.name, c.resting, c.limit) for c in runner.running])
+            seen.append([(c.name, c.resting, c.limit) for c in runner.lineup.running])
         return len(seen) > 3
 
     jobs = [job(f"j{k}", "burn", (str(tmp_path / f"{k}"), 1e9)) for k in range(5)]

@@ -29,6 +29,7 @@ from ermbit.processes.job import (
     check_options,
     child_deadline,
 )
+from ermbit.processes.lineup import Lineup
 from ermbit.processes.target import INTERRUPTED, MEMORY, TIMEOUT, one_line, reason_of
 from ermbit.processes.turns import Move, Schedule, Turns
 
@@ -100,10 +101,7 @@ class _Race:
     ) -> None:
         self.start = time.monotonic()
         self.deadline = math.inf if timeout is None else self.start + timeout
-        self.child_deadline = child_deadline(self.start, timeout)
-        self.memory = None if memory is None else memory * limits.MEGABYTE
         self.threads = threads
-        self.jobs = {job.name: job for job in jobs}
         self.turns: Turns | None = turns
         self.decides = decides
         self.on_event = on_event
@@ -111,8 +109,12 @@ class _Race:
         self.should_stop = should_stop
         self.inbox: children.Inbox = queue.SimpleQueue()
         self.shield = InterruptShield(wake=lambda: self.inbox.put(None))
-        self.waiting = list(jobs)
-        self.running: list[Child] = []
+        self.lineup = Lineup(
+            jobs,
+            memory=None if memory is None else memory * limits.MEGABYTE,
+            inbox=self.inbox,
+            deadline=child_deadline(self.start, timeout),
+        )
         self.finished: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
         self.winner: str | None = None
@@ -132,13 +134,13 @@ class _Race:
                 except KeyboardInterrupt:
                     unfinished = INTERRUPTED
         finally:
-            remaining = [child.name for child in self.running]
-            children.stop(self.running)
+            remaining = [child.name for child in self.lineup.running]
+            children.stop(self.lineup.running)
         pending = self.shield.pending
         if pending is not None and not isinstance(pending, KeyboardInterrupt):
             raise pending
         if unfinished and self.winner is None:
-            for name in (*remaining, *(job.name for job in self.waiting)):
+            for name in (*remaining, *(job.name for job in self.lineup.waiting)):
                 self.failures[name] = unfinished
         return RaceResult(
             winner=self.winner,
@@ -166,8 +168,8 @@ class _Race:
             self._start_waiting()
             if self.winner is not None:
                 break
-            if not self.running:
-                if self.waiting:
+            if not self.lineup.running:
+                if self.lineup.waiting:
                     continue  # none could be started; each try removes one
                 break
             try:
@@ -181,78 +183,58 @@ class _Race:
     def _patience(self) -> float:
         """Seconds until the loop has something to do without a message."""
         until = min(self.deadline, time.monotonic() + _LONG)
-        polled = any(each is not None for each in (self.memory, self.should_stop, self.turns))
+        polled = (self.lineup.memory, self.should_stop, self.turns) != (None, None, None)
         # On Windows a signal does not end a wait, so waits are short there.
-        if polled or sys.platform == "win32" or any(child.exited for child in self.running):
+        if polled or sys.platform == "win32" or any(child.exited for child in self.lineup.running):
             until = min(until, self.next_poll)
         return max(0.0, until - time.monotonic())
 
     def _start_waiting(self) -> None:
         if self.turns is not None:
-            late = self.child_deadline is not None and time.monotonic() >= self.child_deadline
+            deadline = self.lineup.deadline
+            late = deadline is not None and time.monotonic() >= deadline
             if not late and self._take_turns(self.turns):
                 return
             self.turns = None
-            for child in self.running:
+            for child in self.lineup.running:
                 child.resume()
             if late:
                 return  # they hand over what they have
-            self._make_room()
+            # A job before them may wait: it was short of memory in its turn.
+            for child in self.lineup.beyond(self.threads):
+                self._put_back(child)
             if self.winner is not None:
                 return
-        share = self._share()
-        if share is not None:
-            for child in self.running:
-                child.raise_limit(share)
-        while self.waiting and len(self.running) < self.threads:
-            self._start(self.waiting[0].name)
+        self.lineup.raise_limits(self._places)
+        while self.lineup.waiting and len(self.lineup.running) < self.threads:
+            self._start(self.lineup.waiting[0].name)
 
     def _take_turns(self, turns: Turns) -> bool:
         """Do what there is to do now; False once there are no more turns."""
         while self.winner is None:
-            children = {child.name: child for child in self.running}
-            move, name = turns.move(children, {job.name for job in self.waiting})
+            running = {child.name: child for child in self.lineup.running}
+            move, name = turns.move(running, {job.name for job in self.lineup.waiting})
             if move is Move.START:
                 self._start(name)
             elif move is Move.RESUME:
-                children[name].resume()
+                running[name].resume()
             elif move is Move.REST:
-                children[name].rest()
+                running[name].rest()
             elif move is Move.PUT_BACK:
-                self._put_back(children[name])
+                self._put_back(running[name])
             else:
                 return move is Move.WAIT
         return True
 
-    def _make_room(self) -> None:
-        """After the turns the first of the jobs that are left run.
-
-        One of them may wait: it was short of memory in its turn.
-        """
-        left = {*(job.name for job in self.waiting), *(child.name for child in self.running)}
-        first = [name for name in self.jobs if name in left][: self.threads]
-        for child in list(self.running):
-            if child.name not in first:
-                self._put_back(child)
+    @property
+    def _places(self) -> int:
+        """How many children may live at the same time."""
+        return self.threads + (0 if self.turns is None else self.turns.slots)
 
     def _start(self, name: str) -> None:
-        """Start a job that waits; it fails if that cannot be done."""
-        job = self.jobs[name]
-        share = self._share()
-        self.waiting.remove(job)
-        try:
-            child = Child(
-                name,
-                job.target,
-                protocol.encode(job.payload),
-                self.inbox,
-                limit=share,
-                deadline=self.child_deadline,
-            )
-        except Exception as error:  # pickling may raise anything, a full system OSError
-            self.failures[name] = one_line(f"could not start: {reason_of(error)}")
-        else:
-            self.running.append(child)
+        failure = self.lineup.start(name, self._places)
+        if failure is not None:
+            self.failures[name] = failure
 
     def _put_back(self, child: Child) -> None:
         """End a child, and let its job wait again, unless its last word has just arrived."""
@@ -260,24 +242,12 @@ class _Race:
             message = self.inbox.get()
             if message is not None:
                 self._handle(*message)
-        if child in self.running:
-            self._remove(child)
-            self._await(child.name)
-
-    def _await(self, name: str) -> None:
-        """Enter a job among those that wait, in their order."""
-        names = {name, *(job.name for job in self.waiting)}
-        self.waiting = [job for job in self.jobs.values() if job.name in names]
-
-    def _share(self) -> int | None:
-        """Bytes for each child, so that all that may live at the same time stay within `memory`."""
-        if self.memory is None:
-            return None
-        places = self.threads + (0 if self.turns is None else self.turns.slots)
-        return self.memory // max(1, min(places, len(self.running) + len(self.waiting)))
+        if child in self.lineup.running:
+            self.lineup.remove(child)
+            self.lineup.wait_again(child.name)
 
     def _handle(self, child: Child, kind: bytes, body: bytearray) -> None:
-        if child not in self.running:
+        if child not in self.lineup.running:
             return  # a last word of one that was stopped
         if kind == children.CLOSED:
             child.closed = True
@@ -290,7 +260,7 @@ class _Race:
             return
         else:
             self._listen(child, kind, body)
-        if child.exited and child.closed and child in self.running:
+        if child.exited and child.closed and child in self.lineup.running:
             self._fail(child, None)
 
     def _listen(self, child: Child, kind: bytes, body: bytearray) -> None:
@@ -301,7 +271,7 @@ class _Race:
             return
         if kind == protocol.RESULT:
             self.finished[child.name] = value
-            self._remove(child)
+            self.lineup.remove(child)
             if self.on_result is not None:
                 self.shield.call(self.on_result, child.name, value)
             if self.shield.call(self.decides, child.name, value) and self.winner is None:
@@ -316,28 +286,23 @@ class _Race:
 
         Memory that was short while jobs took turns is no failure: later there is more for each.
         """
-        self._remove(child)
+        self.lineup.remove(child)
         reason = child.crash_reason() if reason is None else reason
-        if reason == MEMORY and self.memory is not None and self.turns is not None:
-            self._await(child.name)
+        if reason == MEMORY and self.lineup.memory is not None and self.turns is not None:
+            self.lineup.wait_again(child.name)
             return
         self.failures[child.name] = reason
         _log.debug("%s: %s\n%s", child.name, self.failures[child.name], child.error_tail())
 
-    def _remove(self, child: Child) -> None:
-        """Stop one child that has nothing more to say."""
-        children.stop([child])
-        self.running.remove(child)
-
     def _look_at_memory(self) -> None:
-        if self.memory is not None:
-            for child in list(self.running):
+        if self.lineup.memory is not None:
+            for child in list(self.lineup.running):
                 if not child.measure():
                     self._fail(child, MEMORY)
 
     def _bury(self) -> None:
         """Give up on workers that have ended while something still holds their pipe."""
-        for child in list(self.running):
+        for child in list(self.lineup.running):
             silent = time.monotonic() >= child.last_words and self.inbox.empty()
             if child.exited and silent:
                 self._fail(child, None)
