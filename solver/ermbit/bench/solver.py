@@ -108,13 +108,25 @@ def engine(name: str) -> Solver:
     return Solver(full, words, {"PYTHONPATH": os.pathsep.join(import_path())}, own_version)
 
 
-def own_version() -> str:
-    """ermbit's version; from a checkout with the commit, ``-dirty`` where files are changed."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
-    commit = ""
-    if (ROOT / ".git").exists() and shutil.which("git"):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        commit = done.stdout.strip()
+CODE = ("solver", "encodings", "instances/ermbit_instances")
+"""What the answers of a checkout hang on."""
+
+
+def own_version(root: Path = ROOT) -> str:
+    """ermbit's version; from a checkout with the commit, ``-dirty`` where its code was changed.
+
+    Rows that a benchmark appends to files of the checkout change no code.
+    """
+    if not (root / ".git").exists() or not shutil.which("git"):
+        return __version__
+
+    def git(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["git", "-C", str(root), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    commit = git("rev-parse", "--short", "HEAD").stdout.strip()
+    if commit and git("status", "--porcelain", "--", *CODE).stdout:
+        commit += "-dirty"
     return __version__ + (f"+{commit}" if commit else "")
 
 
