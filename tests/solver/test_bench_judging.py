@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from fractions import Fraction
@@ -18,9 +15,8 @@ from gmpy2 import mpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-import ermbit
 import reference
-from ermbit.bench import records, shipped, tables
+from ermbit.bench import records, tables
 from ermbit.bench.agreement import judge
 from ermbit.bench.case import Case, Known, Task, expectation, question_hash
 from ermbit.bench.checking import check
@@ -28,9 +24,7 @@ from ermbit.bench.plots import figures, solved_times
 from ermbit.bench.process import Finished
 from ermbit.bench.records import Record, Results, read
 from ermbit.bench.reply import Reply, reply_of
-from ermbit.bench.runs import measured
 from ermbit.bench.scores import BEST, Scores
-from ermbit.bench.solver import Limits, Solver, command_peer, engine, own_version
 from ermbit_instances.errors import InputError, MissingFileError
 from ermbit_instances.instance import parse_instance
 from ermbit_instances.rational import parse_rational
@@ -429,49 +423,6 @@ def test_long_losses_are_read_back(tmp_path: Path) -> None:
     with Results(tmp_path / "r.csv", resume=False) as results:
         results.append(row)
     assert read([tmp_path / "r.csv"]) == [row]
-
-
-def test_rows_say_of_which_version_they_are(tmp_path: Path) -> None:
-    """Asked before each run: a checkout may change while a benchmark goes on."""
-    calls = iter(["1.0", "1.1"])
-    says = "print('{\"status\": \"unknown\"}')"
-    solver = Solver("x", (sys.executable, "-S", "-c", says), version=lambda: next(calls))
-    for wanted in ("1.0", "1.1"):
-        row = measured(case(tmp_path, "minimize"), solver, Limits(60.0, 1000, (0,)))
-        assert row is not None and (row.status, row.version) == ("unknown", wanted)
-    assert command_peer(f"y={sys.executable}").version() == ""
-    assert engine("auto").version().partition("+")[0] == ermbit.__version__
-    if shipped.names():
-        pins = (shipped.SCRIPTS / "peers" / "requirements.txt").read_text("ascii").splitlines()
-        for name, package in (("z3-bits", "z3-solver"), ("cpsat", "ortools"), ("highs", "highspy")):
-            assert f"{package}=={shipped.peer(name).version()}" in pins
-
-
-def test_a_checkout_is_dirty_where_its_code_is_changed(tmp_path: Path) -> None:
-    assert own_version(tmp_path) == ermbit.__version__  # no checkout
-    code, rows = tmp_path / "solver" / "engine.py", tmp_path / "rows.csv"
-    code.parent.mkdir()
-    for file in (code, rows):
-        file.write_text("1")
-    for words in (
-        ["init", "-q"],
-        ["add", "."],
-        ["-c", "user.name=x", "-c", "user.email=x@x.invalid", "commit", "-q", "-m", "first"],
-    ):
-        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
-    clean = own_version(tmp_path)
-    assert re.fullmatch(rf"{re.escape(ermbit.__version__)}\+[0-9a-f]{{7,}}", clean)
-    rows.write_text("1\n2")
-    assert own_version(tmp_path) == clean
-    for file in (code, code.with_name("new.py")):
-        before = file.read_text() if file.exists() else None
-        file.write_text("2")
-        assert own_version(tmp_path) == f"{clean}-dirty"
-        if before is None:
-            file.unlink()
-        else:
-            file.write_text(before)
-    assert own_version(tmp_path) == clean
 
 
 def test_columns_of_earlier_files_may_be_fewer(tmp_path: Path) -> None:
