@@ -13,6 +13,7 @@ from gmpy2 import mpq
 import random_instances
 import reference
 from ermbit.engines.engine import Budget, Engine, Incumbent, LowerBound, Outcome, ignore
+from ermbit.engines.mixed.coverings import CoveringsEngine
 from ermbit.engines.mixed.nra import NraEngine
 from ermbit.engines.mixed.rounding import rational_nearby
 from ermbit.engines.mixed.search import split_domains
@@ -444,3 +445,20 @@ def test_large_lists_beside_real_parameters_are_only_enclosed() -> None:
     assert not SmtEngine().capability(mixed, "minimize").complete
     assert SmtEngine().capability(mixed, "decide").complete
     assert SmtEngine().capability(given(rational), "minimize").complete
+
+
+@pytest.mark.parametrize("activation", ["relu", "max", "sign"])
+@pytest.mark.parametrize("samples", [2, 8, 40, 200])
+def test_the_linear_encoding_comes_before_the_polynomial_one(
+    activation: str, samples: int
+) -> None:
+    """With three engines at a time the last of the three hardly gets a processor."""
+    layers = [{"units": 3, "activation": activation}, {"units": 1, "activation": "identity"}]
+    x, y = [[k] for k in range(samples)], [[k % 2] for k in range(samples)]
+    problem = Problem(instance(layers, x, y, threshold=0))
+    costs = []
+    for engine in (SmtEngine(), NraEngine(), CoveringsEngine()):
+        capability = engine.capability(problem, "decide")
+        assert capability.applicable and capability.complete
+        costs.append(capability.cost)
+    assert costs == sorted(costs)
