@@ -47,6 +47,9 @@ PROMPT_COST = 0.5
 TURNS = Schedule((1.5, 3.0), first=5)
 """How engines share processors before the race, where there are more engines than processors."""
 
+HOPELESS_COST = 6.0
+"""Cost from which no complete engine is expected to end: two finders are tried before the first."""
+
 PLACES = 3
 """Engines that run at the same time on the smallest machine: where the first finder starts."""
 
@@ -94,7 +97,8 @@ def make_plan(problem: Problem, task: Task, engine: str = AUTO) -> Plan:
     Complete ones come first, cheapest first; then those that may still find something, but one of
     these is among the first :data:`PLACES`, and another follows: a relaxation that settles nothing
     ends soon, and must not keep training waiting. Where no complete engine is cheap the two kinds
-    take turns: a certificate that is found by luck may be all that there is time for.
+    take turns: a certificate that is found by luck may be all that there is time for. Where none is
+    expected to end at all, two finders come first.
 
     Raises:
         UsageError: no engine has that name.
@@ -150,6 +154,8 @@ def _ordered(fit: Sequence[Candidate]) -> tuple[Candidate, ...]:
     if not proving or proving[0].capability.cost <= PROMPT_COST:
         first = PLACES - 1
         return (*proving[:first], *finding[:2], *proving[first:], *finding[2:])
+    if proving[0].capability.cost > HOPELESS_COST:
+        return (*finding[: PLACES - 1], proving[0], *finding[PLACES - 1 :], *proving[1:])
     turns = zip_longest(finding, proving)
     return tuple(c for pair in turns for c in pair if c is not None)
 

@@ -99,6 +99,22 @@ def test_finders_and_provers_take_turns_where_no_prover_is_cheap(
         assert quick_plan(Problem(toy()), task) is None  # type: ignore[arg-type]
 
 
+class Hopeless(fakes.Fake):
+    name = "hopeless"
+    cost = 20.0
+
+
+class Third(Luck):
+    name = "third"
+    cost = 4.0
+
+
+def test_two_finders_come_first_where_no_prover_will_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes.install(Hopeless, Third, Luck, Guess, patch=monkeypatch)
+    plan = make_plan(Problem(toy()), "decide")
+    assert [e.name for e in plan.entrants] == ["guess", "luck", "hopeless", "third"]
+
+
 def test_cross_check_runs_complete_engines_only(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.install(Guess, Dear, Cheap, patch=monkeypatch)
     plan = make_plan(Problem(toy()), "decide", "cross-check")
