@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gmpy2 import mpq
 
+import script_modules
 from engine_checks import least
 from ermbit_instances.families.domain_text import domain_document
 
@@ -19,14 +18,7 @@ DOCS = ROOT / "docs"
 
 
 def script() -> Any:
-    """scripts/bit_budget.py as a module."""
-    name = "bit_budget"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+    return script_modules.script("bit_budget")
 
 
 def points() -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import re
 import sys
 from collections import Counter
@@ -15,22 +14,18 @@ from typing import Any
 import pytest
 
 import reference
+import script_modules
 from drawings import check_drawing
 from ermbit_instances.families import generate
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "scripts" / "phase_transition.py"
 PAGE = ROOT / "docs" / "phase-transition.md"
 SETTINGS = ("inputs=1", "hidden=none", "domain=ternary", "data_low=-4", "data_high=4")
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("phase_transition", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["phase_transition"] = module
-    spec.loader.exec_module(module)
+    module: ModuleType = script_modules.script("phase_transition")
     return module
 
 

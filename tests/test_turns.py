@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import script_modules
 from ermbit.plan import TURNS
 from ermbit.processes.turns import Schedule, possible
 
@@ -22,14 +21,7 @@ pytestmark = pytest.mark.skipif(not possible(), reason="children rest on Linux o
 
 
 def script() -> Any:
-    """scripts/bench_turns.py as a module."""
-    name = "bench_turns"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+    return script_modules.script("bench_turns")
 
 
 def times(*needs: float) -> list[Any]:
