@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from collections import Counter
 from itertools import product
 from pathlib import Path
