@@ -154,7 +154,8 @@ class Environment:
         uv = shutil.which("uv")
         if uv is None:
             raise BootstrapError(f"{self.folder} has no pip: install pip into it, or install uv")
-        return [uv, "pip", "install", "--python", str(self.python)]
+        # uv leaves compiling to the first import, where it may be forbidden for good.
+        return [uv, "pip", "install", "--compile-bytecode", "--python", str(self.python)]
 
     def works(self, command: Sequence[str]) -> bool:
         try:

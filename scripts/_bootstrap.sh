@@ -2,7 +2,8 @@
 #
 # .venv/.ermbit-stamp is written last and says what the environment was made for, one fact a line:
 # the checksums of pyproject.toml and constraints.txt, the profile (run or dev), and $root, because
-# a virtual environment does not survive being moved. As long as it matches, nothing but cksum runs.
+# a virtual environment does not survive being moved. As long as it matches, nothing but cksum runs,
+# and find where Python may not keep what it compiles.
 
 venv=$root/.venv
 python=$venv/bin/python
@@ -49,6 +50,24 @@ except ImportError:
     [ -n "$second_choice" ] && printf '%s\n' "$second_choice"
 }
 
+# Compiles the sources that are newer than their last compilation, where Python is told not to keep
+# what it compiles (PYTHONDONTWRITEBYTECODE, which many containers set): every process would compile
+# them anew, which is half of a short run. pip compiles what it installs in any case, but the
+# checkout is not installed by copy. A failure costs time only.
+ermbit_compile() {
+    [ -n "${PYTHONDONTWRITEBYTECODE:-}" ] && [ -w "$venv" ] || return 0
+    compiled=$venv/.ermbit-compiled
+    if [ -e "$compiled" ]; then
+        newer=$(CDPATH='' cd -- "$root" &&
+            find solver encodings instances scripts -name '*.py' -newer "$compiled") 2>/dev/null
+        [ -n "$newer" ] || return 0
+    fi
+    : >"$compiled.new"
+    (CDPATH='' cd -- "$root" &&
+        "$python" -m compileall -q solver encodings instances scripts) >/dev/null 2>&1
+    mv -f "$compiled.new" "$compiled" 2>/dev/null || :
+}
+
 # Makes .venv serve the profile $1 (run or dev), or ends the script.
 ermbit_bootstrap() {
     sums=$(CDPATH='' cd -- "$root" && cksum pyproject.toml constraints.txt) || exit 2
@@ -57,10 +76,14 @@ ermbit_bootstrap() {
     profile=$1
     shift
     sums=$*
-    ermbit_is_ready "$profile" && return 0
+    if ermbit_is_ready "$profile"; then
+        ermbit_compile
+        return 0
+    fi
     maker=$(ermbit_find_python) || {
         echo "ermbit: no Python 3.11 or newer found: install one (python3) and run this again" >&2
         exit 2
     }
     "$maker" -I "$root/scripts/_bootstrap.py" "$root" "$profile" "$sums" </dev/null || exit $?
+    ermbit_compile
 }

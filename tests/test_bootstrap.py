@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def commands(tmp_path: Path) -> Path:
     """A folder for PATH that holds the standard tools the scripts use, and nothing else."""
     folder = tmp_path / "commands"
     folder.mkdir()
-    for name in ("cksum", "readlink"):
+    for name in ("cksum", "readlink", "find", "mv"):
         found = shutil.which(name)
         assert found is not None
         (folder / name).symlink_to(found)
@@ -63,11 +64,13 @@ def script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def run(command: Path, *arguments: str, path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Path, *arguments: str, path: Path, cwd: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SHELL, str(command), *arguments],
         cwd=cwd,
-        env={"PATH": str(path)},
+        env={"PATH": str(path), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -139,6 +142,33 @@ def test_every_stage_runs_and_failures_are_summed_up(checkout: Path, commands: P
     done = run(checkout / "scripts/test", path=commands, cwd=checkout)
     assert done.returncode == 1
     assert done.stdout.endswith("== failed: ruff mypy imports pytest\n")
+
+
+def test_sources_are_compiled_where_python_may_not_keep_it(
+    checkout: Path, commands: Path
+) -> None:
+    """The first time, and when a source has changed; never where Python keeps what it compiles."""
+    venv = make_ready(checkout)
+    script(venv / "bin" / "python", '#!{shell}\necho "$@" >>"${{0%/*}}/calls"\nexit 1\n')
+    calls = venv / "bin" / "calls"
+    for folder in ("solver", "encodings", "instances"):
+        (checkout / folder).mkdir()
+    source = checkout / "solver" / "module.py"
+    source.touch()
+    own = "-m compileall -q solver encodings instances scripts"
+
+    def compilations(**variables: str) -> int:
+        calls.unlink(missing_ok=True)
+        done = run(checkout / "scripts/ermbit", "info", path=commands, cwd=checkout, **variables)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+        return calls.read_text(encoding="utf-8").splitlines().count(own)
+
+    assert compilations() == 0
+    assert [compilations(PYTHONDONTWRITEBYTECODE="1") for _ in range(3)] == [1, 0, 0]
+    later = time.time() + 10
+    os.utime(source, (later, later))
+    assert compilations() == 0
+    assert compilations(PYTHONDONTWRITEBYTECODE="1") == 1
 
 
 @pytest.mark.parametrize("change", ["pyproject.toml", "constraints.txt", "profile", "moved"])
