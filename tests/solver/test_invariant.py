@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections import Counter
 from fractions import Fraction
 from typing import Any
@@ -13,7 +14,16 @@ from gmpy2 import mpq
 
 import reference
 from engine_checks import decide, minimize, problem_of
-from ermbit.engines.invariant import InvariantEngine, alike_inputs, quotients
+from ermbit.engines import invariant
+from ermbit.engines.engine import Budget, Engine, Outcome
+from ermbit.engines.invariant import (
+    InvariantEngine,
+    Quotient,
+    Search,
+    alike_inputs,
+    quotients,
+)
+from ermbit.processes.load import Load
 from reference import Document
 
 ENGINE = InvariantEngine()
@@ -238,3 +248,26 @@ def test_few_alike_inputs_promise_less() -> None:
     much = ENGINE.capability(problem_of(document(parity(4), 2)), "decide")
     assert little.applicable
     assert little.cost > much.cost
+
+
+# --- turns ---------------------------------------------------------------------------------------
+
+
+def test_a_turn_that_was_slept_through_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes of a race rest in turns; a quotient must not be left for that."""
+    monkeypatch.setattr(Load, "factor", lambda self: 1.0)
+    monkeypatch.setattr(invariant, "FIRST_TURN", 0.1)
+    found = Outcome("sat", ())
+    plan = [Outcome("unknown"), found]
+
+    def run(quotient: Quotient, engine: Engine, share: Budget) -> tuple[Outcome, bool]:
+        assert share.remaining is not None
+        time.sleep(share.remaining)
+        outcome = plan.pop(0)
+        return outcome, outcome is found
+
+    problem = problem_of(document(majority(3), 1))
+    search = Search(problem, Budget(time.monotonic() + 60), "decide")
+    _, outcome = next(search.outcomes(run))
+    assert outcome is found
+    assert search.statistics["turns"] == 1

@@ -33,6 +33,8 @@ from ermbit.engines.engine import (
     Task,
     ignore,
 )
+from ermbit.engines.patience import patiently
+from ermbit.processes.load import Load
 from ermbit_encodings.problem import Problem
 from ermbit_instances.algebraic import AlgebraicNumber
 from ermbit_instances.certificate import Value
@@ -48,7 +50,7 @@ COST = -0.3
 inputs are alike (pixels that are always dark) the problem is hardly smaller, and costs more."""
 
 FIRST_TURN = 0.5
-"""Seconds of the first turn of each quotient."""
+"""Seconds of processor time of the first turn of each quotient."""
 
 LONGER = 4
 """By how much a turn is longer than the one before it."""
@@ -130,6 +132,10 @@ Run: TypeAlias = "Callable[[Quotient, Engine, Budget], tuple[Outcome, bool]]"
 """One engine on one quotient: what it ended with, and whether that closes the quotient."""
 
 
+Turn: TypeAlias = tuple[Outcome, bool, bool]
+"""What a run ended with, whether that closes the quotient, and whether the run was cut off."""
+
+
 class Search:
     """The quotients of a problem in turns, each turn longer than the last.
 
@@ -143,28 +149,38 @@ class Search:
 
     def outcomes(self, run: Run) -> Iterator[tuple[Quotient, Outcome]]:
         """What engines end with, until the time is up or every quotient is closed."""
-        turn = FIRST_TURN
+        load = Load()
+        seconds = FIRST_TURN
         turns = 0
         while self.left:
             remaining = []
             for quotient, engines in self.left:
                 if self.budget.expired or not engines:
                     continue
-                end = time.monotonic() + turn
+
+                def trial(
+                    end: float, quotient: Quotient = quotient, engine: Engine = engines[0]
+                ) -> Turn:
+                    share = replace(self.budget, deadline=end)
+                    return *run(quotient, engine, share), time.monotonic() >= end
+
                 deadline = self.budget.deadline
-                end = end if deadline is None else min(end, deadline)
-                share = replace(self.budget, deadline=end)
-                outcome, closed = run(quotient, engines[0], share)
+                outcome, closed, cut_off = patiently(trial, seconds, deadline, load, _is_open)
                 turns += 1
                 self.statistics |= {"turns": turns, "by": engines[0].name}
                 self.statistics |= {"samples": len(quotient.problem.samples.rows)}
                 yield quotient, outcome
                 if not closed:
                     # An engine that gave up has had its turn; one that was cut off takes the next.
-                    gave_up = time.monotonic() < end
-                    remaining.append((quotient, engines[gave_up:]))
+                    remaining.append((quotient, engines if cut_off else engines[1:]))
             self.left = remaining
-            turn *= LONGER
+            seconds *= LONGER
+
+
+def _is_open(turn: Turn) -> bool:
+    """Whether an engine was cut off before it was done."""
+    _, closed, cut_off = turn
+    return cut_off and not closed
 
 
 @dataclass(frozen=True)

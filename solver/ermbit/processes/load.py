@@ -32,6 +32,10 @@ class Load:
             self._wall, self._processor = wall, processor
         return self._factor
 
+    def forget(self) -> None:
+        """Measure from now on: what was since the last time says nothing of the load."""
+        self._wall, self._processor = time.monotonic(), time.process_time()
+
 
 def _crowd() -> float:
     """Processes that wait for a processor, for every one there is; 0 where that is not known."""

@@ -13,7 +13,7 @@ from gmpy2 import mpq
 
 from ermbit.engines.elimination.ring import Polynomial, from_dense
 from ermbit.engines.elimination.system import Solver, System
-from ermbit.engines.patient_check import patient_check
+from ermbit.engines.patience import patient_check
 from ermbit_instances.domain import Domain
 from ermbit_instances.integer_polynomials import from_fmpq
 from ermbit_instances.rational import Rational

@@ -28,7 +28,7 @@ from ermbit.engines.lifting.linear import (
     rational,
     solve_square,
 )
-from ermbit.engines.patient_check import patient_check
+from ermbit.engines.patience import patient_check
 from ermbit_instances.errors import InternalError
 from ermbit_instances.rational import Rational, bit_length
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from gmpy2 import mpq
@@ -27,6 +28,7 @@ from ermbit.engines.mixed.plain_script import PlainScript
 from ermbit.engines.mixed.refinement import Make, refine
 from ermbit.engines.mixed.search import Candidate, candidate
 from ermbit.engines.mixed.verdict import Verdict
+from ermbit.engines.patience import patiently
 from ermbit.processes.load import Load
 from ermbit.verifier.evaluation.evaluate import evaluate_sample
 from ermbit.verifier.verify import exact_loss
@@ -191,13 +193,20 @@ def decide_in_turns(
             remaining = budget.remaining
             if remaining is not None and remaining <= 0:
                 return Verdict("unknown", reason="stopped at the deadline")
-            turn = way.turn * growth * load.factor()
-            turn = turn if remaining is None else min(turn, remaining)
-            own = Budget(time.monotonic() + turn, budget.seed, budget.memory)
-            verdict = way.go(problem, own, make)
-            if verdict.status != "unknown":
+            trial = partial(_try, way, problem, budget, make)
+            seconds = way.turn * growth
+            verdict = patiently(trial, seconds, budget.deadline, load, _is_open)
+            if not _is_open(verdict):
                 return verdict
     raise AssertionError("unreachable: turns never end")
+
+
+def _try(way: Way, problem: Problem, budget: Budget, make: Make, end: float) -> Verdict:
+    return way.go(problem, Budget(end, budget.seed, budget.memory), make)
+
+
+def _is_open(verdict: Verdict) -> bool:
+    return verdict.status == "unknown"
 
 
 def _growths() -> Iterator[float]:
