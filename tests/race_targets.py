@@ -253,3 +253,7 @@ def burn_until_the_deadline(payload: Any, report: Report) -> str:
     while report.seconds_left() != 0:
         pass
     return "best known"
+
+
+def imported(payload: str, report: Report) -> bool:
+    return payload in sys.modules

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ermbit.processes import child
+from ermbit.processes import child, nursery
 from ermbit.processes.interrupts import terminate_as_interrupt
 from ermbit.processes.race import race
 from race_checks import PATIENCE, alive, job, pids_in, wait_until
@@ -183,6 +183,7 @@ def test_interrupt_at_the_worst_moment(monkeypatch: pytest.MonkeyPatch, moment: 
         signal.raise_signal(signal.SIGINT)
         stop(*arguments)
 
+    monkeypatch.setattr(nursery, "possible", lambda limit: False)
     monkeypatch.setattr(child, "_start", start_and_interrupt)
     if moment == "stop":
         monkeypatch.setattr(child, "stop", interrupt_and_stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from ermbit.api import answer_question
@@ -12,6 +13,7 @@ from ermbit.cli.progress import shown
 from ermbit.cli.report import answer_output
 from ermbit.engines.engine import Task
 from ermbit.options import search_options
+from ermbit.processes.nursery import one_numeric_thread
 from ermbit_instances.errors import MissingFileError
 from ermbit_instances.instance import Instance, load
 
@@ -24,6 +26,7 @@ def run_search(task: Task, arguments: argparse.Namespace, threshold: str | None 
         arguments: the parsed command line.
         threshold: text of a γ that replaces that of the file.
     """
+    one_numeric_thread(os.environ)  # numpy is not imported yet
     options = search_options(
         engine=arguments.engine,
         timeout=arguments.timeout,

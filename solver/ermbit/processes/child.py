@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import IO
 
 from ermbit.processes import limits, protocol
+from ermbit.processes.nursery import Process, one_numeric_thread
 from ermbit.processes.target import MEMORY, one_line, speaks_of_memory
 
 #: Message kinds besides those of frames: the frames have ended; the process has ended.
@@ -47,14 +48,10 @@ Inbox = queue.SimpleQueue[Message | None]
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment of a worker: the parent's import path, and one thread per numeric library.
-
-    The race runs as many processes as it was given threads, so each of them gets one.
-    """
+    """The environment of a worker: the parent's import path, and one thread per numeric library."""
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(import_path())
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        environment.setdefault(variable, "1")
+    one_numeric_thread(environment)
     return environment
 
 
@@ -75,9 +72,11 @@ class Child:
         *,
         limit: int | None,
         deadline: float | None,
+        process: Process | None = None,
     ) -> None:
         """Start a worker on a pickled payload. `limit` in bytes; `deadline` of `time.monotonic`.
 
+        `process`: a worker that waits for its job; else one is started.
         Raises OSError (no process) or RuntimeError (no thread); then nothing is left running.
         """
         self.name = name
@@ -93,7 +92,7 @@ class Child:
         self._room = threading.Semaphore(_BACKLOG)
         self._ended = threading.Event()
         self._tail = bytearray()
-        self._process = _start()
+        self._process: Process = _start() if process is None else process
         self._limited = limit is not None and limits.limit_process(self._process.pid, limit)
         setup = protocol.encode(
             {

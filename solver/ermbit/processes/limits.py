@@ -95,6 +95,15 @@ def used_bytes(pid: int) -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def data_bytes() -> int | None:
+    """Private writable memory of this process in bytes, as limits count it; None if unknown."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def used_seconds(pid: int) -> float:
     """Processor time of `pid` and its descendants, in seconds; 0 where there is no /proc."""
     ticks = 0

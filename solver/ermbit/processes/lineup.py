@@ -8,6 +8,7 @@ from ermbit.processes import child as children
 from ermbit.processes import protocol
 from ermbit.processes.child import Child
 from ermbit.processes.job import Job
+from ermbit.processes.nursery import Nursery
 from ermbit.processes.target import one_line, reason_of
 
 
@@ -35,6 +36,15 @@ class Lineup:
         self.running: list[Child] = []
         self._jobs = {job.name: job for job in jobs}
         self._inbox = inbox
+        self._nursery = Nursery()
+
+    def prepare(self, places: int) -> None:
+        """Fork workers for the jobs; to be called before any is started, and `close` at the end."""
+        self._nursery.fill(len(self.waiting), self.share(places))
+
+    def close(self) -> None:
+        """Let go of the workers that were not needed."""
+        self._nursery.close()
 
     def share(self, places: int) -> int | None:
         """Bytes for each child where so many may live at the same time."""
@@ -62,6 +72,7 @@ class Lineup:
                 self._inbox,
                 limit=share,
                 deadline=self.deadline,
+                process=self._nursery.take(),
             )
         except Exception as error:  # pickling may raise anything, a full system OSError
             return one_line(f"could not start: {reason_of(error)}")

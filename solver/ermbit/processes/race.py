@@ -125,6 +125,7 @@ class _Race:
         unfinished = ""
         try:
             try:
+                self.lineup.prepare(self._places)
                 unfinished = self._loop()
             except KeyboardInterrupt:
                 unfinished = INTERRUPTED
@@ -135,7 +136,10 @@ class _Race:
                     unfinished = INTERRUPTED
         finally:
             remaining = [child.name for child in self.lineup.running]
-            children.stop(self.lineup.running)
+            try:
+                children.stop(self.lineup.running)
+            finally:
+                self.lineup.close()
         pending = self.shield.pending
         if pending is not None and not isinstance(pending, KeyboardInterrupt):
             raise pending
