@@ -25,7 +25,7 @@ from typing import IO, NoReturn, Protocol
 
 from ermbit.processes import limits, worker
 
-MOST = 8
+MOST = 5
 """Workers that are forked at most; further ones are started as programs."""
 
 LARGEST = 512 * limits.MEGABYTE
