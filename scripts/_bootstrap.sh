@@ -57,12 +57,13 @@ except ImportError:
 ermbit_compile() {
     [ -n "${PYTHONDONTWRITEBYTECODE:-}" ] && [ -w "$venv" ] || return 0
     compiled=$venv/.ermbit-compiled
-    if [ -e "$compiled" ]; then
-        newer=$(CDPATH='' cd -- "$root" &&
-            find solver encodings instances scripts -name '*.py' -newer "$compiled") 2>/dev/null
+    if [ -e "$compiled" ] &&
+        { [ -n "${PYTHONPYCACHEPREFIX:-}" ] || [ -d "$root/solver/ermbit/__pycache__" ]; }; then
+        newer=$(CDPATH='' cd -- "$root" && find solver encodings instances scripts \
+            -name '*.py' -newer "$compiled" 2>/dev/null)
         [ -n "$newer" ] || return 0
     fi
-    : >"$compiled.new"
+    (: >"$compiled.new") 2>/dev/null || return 0
     (CDPATH='' cd -- "$root" &&
         "$python" -m compileall -q solver encodings instances scripts) >/dev/null 2>&1
     mv -f "$compiled.new" "$compiled" 2>/dev/null || :

@@ -257,3 +257,12 @@ def burn_until_the_deadline(payload: Any, report: Report) -> str:
 
 def imported(payload: str, report: Report) -> bool:
     return payload in sys.modules
+
+
+def log(payload: int, report: Report) -> str:
+    import logging
+
+    for number in range(payload):
+        logging.getLogger("race").warning("line %d", number)
+        report(number)
+    return "logged"

@@ -151,8 +151,8 @@ def test_sources_are_compiled_where_python_may_not_keep_it(
     venv = make_ready(checkout)
     script(venv / "bin" / "python", '#!{shell}\necho "$@" >>"${{0%/*}}/calls"\nexit 1\n')
     calls = venv / "bin" / "calls"
-    for folder in ("solver", "encodings", "instances"):
-        (checkout / folder).mkdir()
+    for folder in ("solver/ermbit/__pycache__", "encodings", "instances"):
+        (checkout / folder).mkdir(parents=True)
     source = checkout / "solver" / "module.py"
     source.touch()
     own = "-m compileall -q solver encodings instances scripts"
@@ -169,6 +169,14 @@ def test_sources_are_compiled_where_python_may_not_keep_it(
     os.utime(source, (later, later))
     assert compilations() == 0
     assert compilations(PYTHONDONTWRITEBYTECODE="1") == 1
+    (venv / ".ermbit-compiled").touch()
+    os.utime(venv / ".ermbit-compiled", (later + 1, later + 1))
+    assert compilations(PYTHONDONTWRITEBYTECODE="1") == 0
+    (checkout / "solver/ermbit/__pycache__").rmdir()
+    assert compilations(PYTHONDONTWRITEBYTECODE="1") == 1
+    (venv / ".ermbit-compiled").unlink()
+    (venv / ".ermbit-compiled.new").mkdir()  # whatever prevents it, the command is run
+    assert compilations(PYTHONDONTWRITEBYTECODE="1") == 0
 
 
 @pytest.mark.parametrize("change", ["pyproject.toml", "constraints.txt", "profile", "moved"])

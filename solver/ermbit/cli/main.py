@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     Args:
-        arguments: the words after the program's name; ``None`` for those of the process.
+        arguments: the words after the program's name; ``None`` for those of the process, which
+            then is taken for the program itself.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     parsed: argparse.Namespace | None = None
@@ -48,8 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        from ermbit.processes import program
         from ermbit.processes.interrupts import terminate_as_interrupt
 
+        if arguments is None:
+            program.declare()
         parsed = _parser().parse_args(words)
         with terminate_as_interrupt():
             module = import_module(f"ermbit.cli.{parsed.command}")

@@ -13,7 +13,7 @@ from ermbit.cli.progress import shown
 from ermbit.cli.report import answer_output
 from ermbit.engines.engine import Task
 from ermbit.options import search_options
-from ermbit.processes.nursery import one_numeric_thread
+from ermbit.processes import program
 from ermbit_instances.errors import MissingFileError
 from ermbit_instances.instance import Instance, load
 
@@ -26,7 +26,8 @@ def run_search(task: Task, arguments: argparse.Namespace, threshold: str | None 
         arguments: the parsed command line.
         threshold: text of a γ that replaces that of the file.
     """
-    one_numeric_thread(os.environ)  # numpy is not imported yet
+    if program.is_declared():
+        program.one_numeric_thread(os.environ)  # numpy is not imported yet
     options = search_options(
         engine=arguments.engine,
         timeout=arguments.timeout,

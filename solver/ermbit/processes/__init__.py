@@ -4,8 +4,10 @@
 ``race``        `race`: several jobs, each in a process of its own; the first decisive one wins
 ``inline``      `run_inline`: one job in this process, with the same outcome type
 ``interrupts``  `terminate_as_interrupt`, and the deferral of signals while children exist
+``program``     whether this process is the program, so that it may be copied
+``nursery``     copies of it that wait for a job
 ``child``       the parent's side of one process
-``worker``      the child's side (``python -m ermbit.processes.worker``)
+``worker``      the child's side, in a copy or as ``python -m ermbit.processes.worker``
 ``target``      what a running function is given (`Report`), and the wording of failures
 ``protocol``    length-prefixed frames over pipes
 ``limits``      memory limits, and what a process tree uses

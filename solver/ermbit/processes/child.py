@@ -20,7 +20,8 @@ from contextlib import suppress
 from typing import IO
 
 from ermbit.processes import limits, protocol
-from ermbit.processes.nursery import Process, one_numeric_thread
+from ermbit.processes.nursery import Process
+from ermbit.processes.program import one_numeric_thread
 from ermbit.processes.target import MEMORY, one_line, speaks_of_memory
 
 #: Message kinds besides those of frames: the frames have ended; the process has ended.

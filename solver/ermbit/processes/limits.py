@@ -104,6 +104,14 @@ def data_bytes() -> int | None:
         return None
 
 
+def data_limit() -> int | None:
+    """Bytes of such memory that this process may have; None without a limit."""
+    if sys.platform == "win32":
+        return None
+    soft = resource.getrlimit(_WHICH)[0]
+    return None if soft < 0 else soft  # RLIM_INFINITY is -1
+
+
 def used_seconds(pid: int) -> float:
     """Processor time of `pid` and its descendants, in seconds; 0 where there is no /proc."""
     ticks = 0

@@ -65,19 +65,28 @@ class Lineup:
         share = self.share(places)  # the job counts
         self.waiting.remove(job)
         try:
-            child = Child(
-                name,
-                job.target,
-                protocol.encode(job.payload),
-                self._inbox,
-                limit=share,
-                deadline=self.deadline,
-                process=self._nursery.take(),
-            )
+            payload = protocol.encode(job.payload)
+            try:
+                child = self._child(name, payload, share)
+            except (OSError, RuntimeError):
+                if not self._nursery.close():  # copies take the places of processes and threads
+                    raise
+                child = self._child(name, payload, share)
         except Exception as error:  # pickling may raise anything, a full system OSError
             return one_line(f"could not start: {reason_of(error)}")
         self.running.append(child)
         return None
+
+    def _child(self, name: str, payload: bytes, limit: int | None) -> Child:
+        return Child(
+            name,
+            self._jobs[name].target,
+            payload,
+            self._inbox,
+            limit=limit,
+            deadline=self.deadline,
+            process=self._nursery.take(),
+        )
 
     def remove(self, child: Child) -> None:
         """Stop a child that has nothing more to say."""

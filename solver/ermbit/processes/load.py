@@ -12,6 +12,9 @@ import time
 SHORTEST = 0.02
 """Seconds of processor time below which nothing is measured: the clock is too coarse."""
 
+STEP = 2.0
+"""How much larger a factor is than the one before it, at most: a process may have rested once."""
+
 MOST = 20.0
 """Largest factor: what waited for something else than the processor is not taken for load."""
 
@@ -28,7 +31,7 @@ class Load:
         wall, processor = time.monotonic(), time.process_time()
         if processor - self._processor >= SHORTEST:
             ratio = (wall - self._wall) / (processor - self._processor)
-            self._factor = min(max(ratio, 1.0), MOST)
+            self._factor = min(max(ratio, 1.0), STEP * self._factor, MOST)
             self._wall, self._processor = wall, processor
         return self._factor
 

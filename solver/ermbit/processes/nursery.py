@@ -4,10 +4,12 @@ A worker that is started as a program imports numpy and the engines anew: 0.15 t
 processor time, as much as many an engine needs for its answer. A forked one has them already. A
 process may be forked safely only as long as it has a single thread, since locks that other threads
 hold stay locked for ever in the copy; and a race has threads from its first child on. So a race
-forks at its beginning all workers that it may need, and those that it did not need are killed.
+forks at its beginning the workers that it may need, and those that it did not need are killed.
 
-Everything that a copy could do to its original is cut off in :func:`_serve`: signals, handlers,
-descriptors, streams. From there on it is a worker like any other.
+Only the program itself is copied (:mod:`ermbit.processes.program`): what else a process may have,
+settings of libraries, streams, half-done work, does not belong into a worker. What the program has
+is cut off in :func:`_serve`: session, signals, handlers, descriptors, streams. From there on the
+copy is a worker like any other.
 """
 
 from __future__ import annotations
@@ -19,35 +21,28 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import IO, NoReturn, Protocol
 
-from ermbit.processes import limits, worker
+from ermbit.processes import limits, program, worker
 
 MOST = 5
 """Workers that are forked at most; further ones are started as programs."""
 
-LARGEST = 512 * limits.MEGABYTE
-"""Bytes of data of a process beyond which it is not copied: tables of pages cost time."""
+LARGEST = 128 * limits.MEGABYTE
+"""Bytes of data of a process beyond which it is not copied. Pages that copies share count for each
+of them where the memory of a tree of processes is measured."""
 
 PARTS = 4
 """A copy has the data of its original, which must be at most one in so many parts of its limit."""
 
+# What a copy says when it has left its original's session, and seconds that it may take for it.
 _READY = b"\n"
+_READY_WAIT = 1.0
+
+# Standard streams of the original: to drop them would write out what is in their buffers.
 _originals: list[object] = []
-# Seconds until a copy has left its original's session; a thousandth, mostly.
-_READY_WAIT = 5.0
-
-
-def one_numeric_thread(environment: MutableMapping[str, str]) -> None:
-    """Let numeric libraries that are imported from now on have one thread, unless told otherwise.
-
-    A race runs as many processes as it was given threads, so each of them gets one; and a process
-    whose libraries have more cannot be copied.
-    """
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        environment.setdefault(variable, "1")
 
 
 class Process(Protocol):
@@ -93,9 +88,13 @@ class Forked:
     def is_ready(self) -> bool:
         """Await that it leads a session of its own."""
         assert self.stdout is not None
-        if not select.select([self.stdout], [], [], _READY_WAIT)[0]:
+        poll = select.poll()  # select() knows no descriptors past 1023
+        poll.register(self.stdout, select.POLLIN)
+        try:
+            is_said = bool(poll.poll(1000 * _READY_WAIT))
+            return is_said and self.stdout.read(len(_READY)) == _READY
+        except OSError:
             return False
-        return self.stdout.read(len(_READY)) == _READY
 
     def dispose(self) -> None:
         """Kill it, before it was given a job."""
@@ -108,7 +107,7 @@ class Forked:
 
 
 class Nursery:
-    """Forked workers without a job; to be made while the process has one thread."""
+    """Forked workers without a job; to be filled while the process has one thread."""
 
     def __init__(self) -> None:
         self._waiting: list[Forked] = []
@@ -124,60 +123,68 @@ class Nursery:
             return
         with suppress(OSError):  # no more processes or descriptors: the others are programs
             while len(self._waiting) < min(count, MOST):
-                self._waiting.append(_fork())
+                self._fork()
 
     def take(self) -> Forked | None:
         """A worker that is ready for its job, if there is one left."""
-        while self._waiting:
-            forked = self._waiting.pop(0)
-            if forked.is_ready():
-                return forked
-            forked.dispose()
+        if not self._waiting:
+            return None
+        if self._waiting[0].is_ready():
+            return self._waiting.pop(0)
+        self.close()  # where one is not ready in time, the others are not to be waited for
         return None
 
-    def close(self) -> None:
-        """Kill those that were not needed."""
+    def close(self) -> bool:
+        """Kill those that were not needed; whether there were any."""
+        found = bool(self._waiting)
         while self._waiting:
-            self._waiting.pop().dispose()
+            self._waiting[-1].dispose()
+            self._waiting.pop()
+        return found
+
+    def _fork(self) -> None:
+        ends: list[int] = []
+        # A signal to both must not run this process's handlers in the copy; and none may come
+        # between here before the copy is known.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            try:
+                for _ in range(3):
+                    ends.extend(os.pipe())
+                if min(ends) < 3:
+                    raise OSError("a standard stream of this process is closed")
+                pid = os.fork()
+            except OSError:
+                for end in ends:
+                    os.close(end)
+                raise
+            inbound, feed, output, outbound, errors, complaints = ends
+            if pid == 0:
+                _serve(inbound, outbound, complaints, mask)
+            for end in (inbound, outbound, complaints):
+                os.close(end)
+            self._waiting.append(Forked(pid, feed, output, errors))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def possible(limit: int | None) -> bool:
     """Whether this process may be copied now, for a worker with so many bytes of memory."""
-    if sys.platform != "linux" or threading.active_count() > 1:
-        return False
-    try:
-        tasks = len(os.listdir("/proc/self/task"))  # those of libraries, too
-    except OSError:
+    if sys.platform != "linux" or not program.is_declared() or threads() != 1:
         return False
     data = limits.data_bytes()
-    if tasks > 1 or data is None:
+    if data is None or data > LARGEST:
         return False
-    return data <= LARGEST and (limit is None or PARTS * data <= limit)
+    own = limits.data_limit()
+    return all(most is None or PARTS * data <= most for most in (limit, own))
 
 
-def _fork() -> Forked:
-    pipes = [os.pipe() for _ in range(3)]
-    ends = [end for pipe in pipes for end in pipe]
-    if min(ends) < 3:  # a standard stream of this process is closed
-        for end in ends:
-            os.close(end)
-        raise OSError("a standard stream is closed")
-    (inbound, feed), (output, outbound), (errors, complaints) = pipes
-    # A signal to both must not run this process's handlers in the copy.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+def threads() -> int:
+    """Threads of this process, those of libraries included; 0 where that is unknown."""
     try:
-        pid = os.fork()
-        if pid == 0:
-            _serve(inbound, outbound, complaints, mask)
+        return max(len(os.listdir("/proc/self/task")), threading.active_count())
     except OSError:
-        for end in ends:
-            os.close(end)
-        raise
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    for end in (inbound, outbound, complaints):
-        os.close(end)
-    return Forked(pid, feed, output, errors)
+        return 0
 
 
 def _serve(inbound: int, outbound: int, complaints: int, mask: Iterable[int]) -> NoReturn:
@@ -185,27 +192,31 @@ def _serve(inbound: int, outbound: int, complaints: int, mask: Iterable[int]) ->
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
+        for number in signal.valid_signals():
+            if callable(signal.getsignal(number)):  # what is ignored stays so, as in a program
                 signal.signal(number, signal.SIG_DFL)
         for standard, end in enumerate((inbound, outbound, complaints)):
             os.dup2(end, standard)
+        # Not closed: objects of the original have their numbers, and new ones must not get them.
+        null = os.open(os.devnull, os.O_RDWR)
         for name in os.listdir("/proc/self/fd"):
-            if int(name) > 2:
-                with suppress(OSError):
-                    os.close(int(name))
+            with suppress(OSError):  # that of the list itself is gone
+                if int(name) > 2 and os.fstat(int(name)):
+                    os.dup2(null, int(name), inheritable=False)
         _open_streams()
         gc.freeze()  # pages that no collection touches stay shared
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.write(1, _READY)
         worker.main()
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
     finally:
         os._exit(1)
 
 
 def _open_streams() -> None:
-    # The old ones have buffers that must not be written twice: they are neither flushed nor
-    # dropped, for a stream that is dropped is flushed.
     _originals.extend((sys.stdin, sys.stdout, sys.stderr))
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
     sys.stdout, sys.stderr = (

@@ -1,8 +1,10 @@
-"""The child's side: run one job and send what comes out (``python -m ermbit.processes.worker``).
+"""The child's side: run one job and send what comes out.
+
+Either a process of its own (``python -m ermbit.processes.worker``) or a copy of the program.
 
 The pipes arrive as descriptors 0 and 1. They are moved away first, and 1 becomes a copy of 2, so
 that whatever solver libraries print on standard output lands in the captured error stream and
-not between frames. Only the standard library is imported before the payload.
+not between frames. A process of its own imports the standard library alone before the payload.
 """
 
 from __future__ import annotations
