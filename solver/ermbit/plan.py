@@ -30,7 +30,7 @@ INLINE_ENGINES = (
 
 INLINE_COST = 0.3
 """Largest cost (log10 of seconds) of an engine that runs alone and without a process at first.
-Starting processes takes half a second, and costs are cautious: most such runs end sooner."""
+Starting a process takes a fifth of a second, and costs are cautious: most such runs end sooner."""
 
 SMALL_COST = -1.0
 """Largest cost of such a run if memory is limited, and of enumeration that settles the choice."""
@@ -44,7 +44,7 @@ MOST_HEAD_STARTS = 4.0
 PROMPT_COST = 0.5
 """Largest cost of a complete engine that needs no help: it ends within some three seconds."""
 
-TURNS = Schedule((1.5, 3.0), first=5)
+TURNS = Schedule((1.0, 3.0), first=5)
 """How engines share processors before the race, where there are more engines than processors."""
 
 HOPELESS_COST = 6.0
