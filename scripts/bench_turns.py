@@ -45,7 +45,7 @@ from ermbit_encodings.problem import Problem  # noqa: E402
 from ermbit_instances.instance import load  # noqa: E402
 
 FIELDS = ("instance", "engine", "status", "cpu")
-STARTED = 0.42
+STARTED = 0.4
 """Seconds of processor time before the first engine starts: the part of the program itself."""
 
 ENDED = 2.4
@@ -57,10 +57,11 @@ TICK = 0.02
 LIMIT, PENALTY = 10.0, 20.0
 SCHEDULES = (
     Schedule(),
-    *(Schedule((length,), 99) for length in (0.6, 1.0, 1.5, 2.0)),
-    Schedule((1.5, 3.0), 99),
-    *(Schedule((1.5, 3.0), first) for first in (3, 5)),
-    *(Schedule(lengths, 5) for lengths in ((1.0, 3.0), (2.0, 5.0), (1.5, 3.0, 6.0))),
+    *(Schedule((length,), 99) for length in (0.5, 1.0, 1.5)),
+    Schedule((1.0, 3.0), 99),
+    *(Schedule((1.0, 3.0), first) for first in (3, 5)),
+    *(Schedule(lengths, 5) for lengths in ((0.3, 3.0), (0.5, 1.0, 3.0), (0.8, 3.0), (1.5, 3.0))),
+    *(Schedule(lengths, 5) for lengths in ((2.0, 5.0), (1.0, 3.0, 6.0))),
 )
 
 

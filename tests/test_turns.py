@@ -76,7 +76,7 @@ def test_the_page_has_the_numbers_of_the_model() -> None:
         names = {row["instance"] for row in csv.DictReader(file)}
     assert f"For {len(names)} instances" in words
     first, second = TURNS.lengths
-    assert f"for {first:g} seconds of processor time, one after the other, and then" in words
+    assert f"for {first:g} s of processor time, one after the other, and then" in words
     assert f"and then for {second:g}; then the others have the same" in words
     assert TURNS.first == 5 and "Each of the first five engines" in words
 
