@@ -6,14 +6,16 @@
 Each study is a data set and a network; each point is `ermbit.minimize` over one set of weight
 values. A point is `optimal` where the least loss is proved, else it has proved bounds. Sets that
 contain each other share bounds: the least loss over a set is at most that over its subsets, and at
-least that over its supersets. Writes bit-budget.csv and bit-budget.svg and prints the table of
-docs/bit-budget.md. With ``--resume`` the points that the folder's bit-budget.csv has are kept.
+least that over its supersets. Writes bit-budget.csv (whole, after every point) and, at the end,
+bit-budget.svg, and prints the table of docs/bit-budget.md. With ``--resume`` the points that the
+folder's bit-budget.csv has are kept, so it may be stopped at any time.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,9 +32,11 @@ from gmpy2 import mpq  # noqa: E402
 
 import ermbit  # noqa: E402
 from ermbit.figures import COLOURS, DOTS_PER_INCH, MARKERS, STYLE, quiet  # noqa: E402
+from ermbit.processes.target import INTERRUPTED  # noqa: E402
 from ermbit_instances.domain import Domain, RealDomain  # noqa: E402
 from ermbit_instances.families import generate  # noqa: E402
 from ermbit_instances.families.domain_text import domain_document, domain_of  # noqa: E402
+from ermbit_instances.files import write_text  # noqa: E402
 from ermbit_instances.instance import parse_instance  # noqa: E402
 from ermbit_instances.rational import Rational, write_rational  # noqa: E402
 
@@ -169,10 +173,16 @@ class Point:
 
 
 def measure(study: Study, form: Format, timeout: float) -> Point:
-    """One point, by `ermbit.minimize`."""
+    """One point, by `ermbit.minimize`.
+
+    Raises:
+        KeyboardInterrupt: the search was interrupted; what it has found by then is no point.
+    """
     document = {**study.document(), "weights": domain_document(form.text)}
     instance = parse_instance(document)
     answer = ermbit.minimize(instance, timeout=timeout)
+    if answer.reason == INTERRUPTED:
+        raise KeyboardInterrupt
     low = mpq(0) if answer.lower_bound is None else answer.lower_bound
     # Algebraic numbers do not occur here: every study is piecewise linear (docs/theory.md).
     assert isinstance(low, mpq) and (answer.loss is None or isinstance(answer.loss, mpq))
@@ -198,15 +208,22 @@ def read(path: Path) -> list[Point]:
         ]  # fmt: skip
 
 
+def write(points: Sequence[Point], path: Path) -> None:
+    """A bit-budget.csv, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(point.row() for point in points)
+    write_text(path, text.getvalue())
+
+
 def by_inclusion(points: Sequence[Point]) -> list[Point]:
     """Bounds of subsets and supersets of values carried over, within one study."""
     result = []
     for point in points:
         peers = [other for other in points if other.study == point.study]
         lows = [p.low for p in peers if p.format.contains(point.format)]
-        highs = [
-            p.high for p in peers if p.high is not None and point.format.contains(p.format)
-        ]
+        highs = [p.high for p in peers if p.high is not None and point.format.contains(p.format)]
         result.append(replace(point, low=max(lows), high=min(highs, default=None)))
     return result
 
@@ -296,27 +313,26 @@ def main() -> int:
     parser.add_argument("--resume", action="store_true", help="keep the points that are there")
     arguments = parser.parse_args()
     path = arguments.out / "bit-budget.csv"
-    known = {}
+    found: dict[tuple[Study, Format], Point] = {}
     if arguments.resume and path.exists():
-        known = {(point.study, point.format): point for point in read(path)}
-    points = []
-    for study, form in product(STUDIES, FORMATS):
-        point = known.get((study, form))
-        if point is None and (arguments.study is None or study.name in arguments.study):
-            point = measure(study, form, arguments.timeout)
-            print(*point.row(), sep=",", file=sys.stderr, flush=True)
-        if point is not None:
-            points.append(point)
-    points = by_inclusion(points)
+        found = {(point.study, point.format): point for point in read(path)}
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(point.row() for point in points)
+    cells = list(product(STUDIES, FORMATS))
+    for study, form in cells:
+        if (study, form) in found or (arguments.study and study.name not in arguments.study):
+            continue
+        found[study, form] = measure(study, form, arguments.timeout)
+        print(*found[study, form].row(), sep=",", file=sys.stderr, flush=True)
+        write(by_inclusion([found[cell] for cell in cells if cell in found]), path)
+    points = by_inclusion([found[cell] for cell in cells if cell in found])
+    write(points, path)
     draw(points, arguments.out / "bit-budget.svg")
     print(markdown(points))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted; with --resume it goes on")

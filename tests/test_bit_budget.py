@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +65,11 @@ def test_sets_contain_each_other_exactly() -> None:
     assert all(of["real"].contains(form) for form in of.values())
 
 
-@pytest.mark.parametrize("study, name", [("iris", n) for n in ("ternary", "int3", "rational:2")]
-                         + [("teacher", "int2"), ("wine", "int3"), ("wine-relu", "ternary")])
+@pytest.mark.parametrize(
+    "study, name",
+    [("iris", n) for n in ("ternary", "int3", "rational:2")]
+    + [("teacher", "int2"), ("wine", "int3"), ("wine-relu", "ternary")],
+)
 def test_quick_points_again(study: str, name: str) -> None:
     """By enumeration alone, whatever engine found them."""
     if study.startswith("wine"):
@@ -84,3 +89,42 @@ def test_the_script_draws_what_it_measures(tmp_path: Path) -> None:
     assert [(p.low, p.high) for p in measured] == [(mpq(1, 2), mpq(1, 2))] * 2
     budget.draw(measured, tmp_path / "figure.svg")
     assert (tmp_path / "figure.svg").stat().st_size > 1000
+
+
+def test_stopped_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = script()
+    forms = [form for form in budget.FORMATS if form.name in ("ternary", "int2", "int3")]
+    stored = {p.format.name: p for p in points() if p.study.name == "iris"}
+    monkeypatch.setattr(budget, "STUDIES", budget.STUDIES[:1])
+    monkeypatch.setattr(budget, "FORMATS", forms)
+    asked: list[str] = []
+    limit = 2
+
+    def measure(study: Any, form: Any, timeout: float) -> Any:
+        if len(asked) == limit:
+            raise KeyboardInterrupt
+        asked.append(form.name)
+        return replace(stored[form.name], timeout=timeout)
+
+    monkeypatch.setattr(budget, "measure", measure)
+    words = ["bit_budget.py", "--out", str(tmp_path), "--timeout", "7"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(KeyboardInterrupt):
+        budget.main()
+    table = tmp_path / "bit-budget.csv"
+    assert [p.format.name for p in budget.read(table)] == asked == ["ternary", "int2"]
+    assert [path.name for path in tmp_path.iterdir()] == [table.name]
+
+    limit = 3
+    monkeypatch.setattr(sys, "argv", [*words, "--resume"])
+    assert budget.main() == 0
+    assert [p.format.name for p in budget.read(table)] == asked == ["ternary", "int2", "int3"]
+    assert (tmp_path / "bit-budget.svg").exists()
+
+
+def test_an_interrupted_search_is_no_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = script()
+    found = budget.ermbit.Answer("unknown", None, 0.1, reason="interrupted")
+    monkeypatch.setattr(budget.ermbit, "minimize", lambda instance, **options: found)
+    with pytest.raises(KeyboardInterrupt):
+        budget.measure(budget.STUDIES[0], budget.FORMATS[0], 1.0)
