@@ -8,6 +8,8 @@ Every solver runs on every candidate in a fresh process, as in ``ermbit bench``,
 certificate is checked. A row is appended to ``scripts/library_sources/open_runs.csv`` as soon as a
 run has ended, so it may be killed at any time; what the file has for a question is not run again.
 Instances that few solvers can state come first, the families in turn; one that is decided is left.
+Engines of ermbit that had to wait for others in its own run are then run alone, each as long; a
+single engine is also called for by name, as ``ermbit:ENGINE``.
 A checked certificate, or ``unsat`` by ermbit, goes to ``answers.json`` as well. Afterwards
 ``scripts/build_library.py`` derives from the file what is open. Exit status 1: an answer is wrong.
 """
@@ -22,7 +24,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +46,9 @@ from ermbit.bench.case import Case, question_hash  # noqa: E402
 from ermbit.bench.checking import Checked  # noqa: E402
 from ermbit.bench.guard import Guard  # noqa: E402
 from ermbit.bench.reply import Reply  # noqa: E402
-from ermbit.bench.solver import Limits, Solver, engine  # noqa: E402
+from ermbit.bench.solver import Limits, Solver, engine, is_ours  # noqa: E402
+from ermbit.plan import PLACES, make_plan  # noqa: E402
+from ermbit_encodings.problem import Problem  # noqa: E402
 from ermbit_instances.errors import ErmbitError  # noqa: E402
 from ermbit_instances.files import write_text  # noqa: E402
 from ermbit_instances.instance import Instance, parse_instance  # noqa: E402
@@ -75,17 +79,19 @@ def main() -> int:
     """Run what is missing; exit status 1 if some answer was wrong."""
     given = parser().parse_args()
     names = given.solvers.split(",")
-    if not set(names) <= set(open_runs.SOLVERS):
-        sys.exit(f"measure_open.py: solvers are {', '.join(open_runs.SOLVERS)}")
+    wrong = [n for n in names if n not in open_runs.SOLVERS and not is_ours(n)]
+    if wrong:
+        known = ", ".join(open_runs.SOLVERS)
+        sys.exit(f"measure_open.py: no solver {wrong[0]}: they are {known}, ermbit:ENGINE")
     with tempfile.TemporaryDirectory(prefix="ermbit-open-") as folder:
         chosen = [c for c in _candidates(Path(folder)) if any(m in c.name for m in given.match)]
         if given.limit is not None:
             chosen = chosen[: given.limit]
         if given.list:
             return _list(chosen, given.out)
-        if set(names) != {open_runs.OURS}:
+        if not all(is_ours(name) for name in names):
             shipped.prepare()
-        solvers = [engine("auto") if n == open_runs.OURS else shipped.peer(n) for n in names]
+        solvers = [_ours(n) if is_ours(n) else shipped.peer(n) for n in names]
         settings = runs.Settings(given.timeout, given.memory, given.jobs)
         end = time.monotonic() + 3600 * given.hours
         session = _Session(solvers, settings, end, given.out)
@@ -113,6 +119,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, default=open_runs.PATH, help="another file of rows")
     made.add_argument("--list", action="store_true", help="run nothing: show what is known")
     return made
+
+
+def _ours(name: str) -> Solver:
+    """ermbit as a whole, or one engine of it."""
+    return engine(name.partition(":")[2] or "auto")
 
 
 def _candidates(folder: Path) -> list[Candidate]:
@@ -152,6 +163,15 @@ def _able(instance: Instance) -> int:
     if any(d.size is None or d.size > 4096 for d in domains):
         return 3
     return 4 if any(a.kind == "polynomial" and a.degree > 1 for a in activations) else 5
+
+
+def waiting(instance: Instance, cores: int) -> list[str]:
+    """Engines that can state an instance and are not among those that start at once.
+
+    Some of them begin when another gives up; that they had all the time nobody knows.
+    """
+    entrants = make_plan(Problem(instance), "decide").entrants
+    return [entrant.name for entrant in entrants[max(PLACES, cores) :]]
 
 
 class _Session:
@@ -211,9 +231,17 @@ class _Session:
         except BaseException as error:
             ended.put(error)
 
+    def _turns(self, candidate: Candidate) -> Iterator[Solver]:
+        """All solvers; then, when its rows are there, the engines of ermbit that have waited."""
+        yield from self._solvers
+        if any(solver.name == open_runs.OURS for solver in self._solvers):
+            question = candidate.instance.sha256
+            past = [r for r in self._known if (r.question, r.solver) == (question, open_runs.OURS)]
+            yield from map(_ours, past[-1].engines_that_waited if past else ())
+
     def _try(self, candidate: Candidate, limits: Limits, guard: Guard) -> None:
         """All solvers in turn, until one has the answer."""
-        for solver in self._solvers:
+        for solver in self._turns(candidate):
             past = [r for r in self._known if r.question == candidate.instance.sha256]
             if candidate.status == "unknown" and any(run.is_answer for run in past):
                 return
@@ -245,6 +273,9 @@ class _Session:
             status = "wrong"
         elif status == "sat" and checked.verdict != "accepted":
             status = "unknown"
+        waited: list[str] = []
+        if solver == open_runs.OURS and status in open_runs.UNSOLVED:
+            waited = waiting(candidate.instance, len(limits.cores))
         run = Run(
             candidate.name,
             candidate.instance.sha256,
@@ -258,6 +289,7 @@ class _Session:
             checked.loss,
             reply.bound,
             (checked.why or reply.note)[:200],
+            " ".join(waited),
         )
         with self._lock:
             if status == "wrong" or (run.is_answer and candidate.status not in (status, "unknown")):
@@ -267,20 +299,18 @@ class _Session:
             open_runs.append(run, self._out)
             self._known.append(run)
         seconds = f"{run.seconds:8.1f} s"
-        print(f"{run.instance:44} {run.solver:7} {run.status:11} {seconds}  {run.note[:60]}",
+        print(f"{run.instance:44} {run.solver:18} {run.status:11} {seconds}  {run.note[:60]}",
               flush=True)  # fmt: skip
 
     def _answer(self, candidate: Candidate, run: Run, reply: Reply) -> None:
         """Into ``answers.json``, before its row; not if a peer alone says unsat."""
-        is_ours = run.solver == open_runs.OURS
-        if self._out != open_runs.PATH or (run.status == "unsat" and not is_ours):
+        ours = is_ours(run.solver)
+        if self._out != open_runs.PATH or (run.status == "unsat" and not ours):
             return
-        who = reply.note if is_ours else f"{generated.PEER}{run.solver} {run.version}"
+        who = reply.note if ours else f"{generated.PEER}{run.solver} {run.version}"
         parameters = dict(reply.parameters or {}) if run.status == "sat" else None
         loss = run.loss if run.status == "sat" else None
-        found = answers.Answer(
-            run.question, run.status, who, run.seconds, _plain(parameters), loss
-        )
+        found = answers.Answer(run.question, run.status, who, run.seconds, _plain(parameters), loss)
         answers.store(run.instance, found)
 
 

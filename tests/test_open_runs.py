@@ -19,6 +19,8 @@ from library_sources.open_runs import SOLVERS, Run, standing  # noqa: E402
 
 from ermbit.bench.runs import Settings  # noqa: E402
 from ermbit.bench.solver import Solver  # noqa: E402
+from ermbit.plan import make_plan  # noqa: E402
+from ermbit_encodings.problem import Problem  # noqa: E402
 from ermbit_instances.instance import parse_instance  # noqa: E402
 
 RUN = Run("a", "sha256:1", "z3", "4.0", 600.0, 4096, 1, "unknown", 600.1)
@@ -40,6 +42,29 @@ def test_open_needs_every_solver_for_the_whole_time() -> None:
         for status in ("timeout", "memout", "unsupported"):
             other = [*lacking, replace(everybody[number], status=status, seconds=3.0)]
             assert standing("a", "sha256:1", other).kind == "open"
+
+
+def test_open_needs_the_engines_that_waited() -> None:
+    whole = replace(RUN, solver="ermbit", waited="coverings nra")
+    first, second = (replace(RUN, solver=f"ermbit:{name}") for name in ("coverings", "nra"))
+    peers = [run for run in _all() if run.solver != "ermbit"]
+    assert standing("a", "sha256:1", [whole, first, second, *peers]).kind == "open"
+    for lacking in ([whole, first, *peers], [whole, second, *peers], [whole, *peers]):
+        assert standing("a", "sha256:1", lacking).kind == "candidate"
+    short = replace(second, limit=599.0)
+    assert standing("a", "sha256:1", [whole, first, short, *peers]).kind == "candidate"
+    gave_up = replace(second, seconds=31.0)
+    assert standing("a", "sha256:1", [whole, first, gave_up, *peers]).tried_by == (
+        "ermbit 4.0 600 s, cpsat 4.0 600 s, z3 4.0 600 s, cvc5 4.0 600 s, highs 4.0 600 s, "
+        "ermbit:coverings 4.0 600 s, ermbit:nra 4.0 31 s (gave up)"
+    )
+
+
+def test_an_engine_that_decides_counts_as_ermbit() -> None:
+    runs = [*_all(), replace(RUN, solver="ermbit:smt", status="unsat", seconds=226.0)]
+    assert standing("a", "sha256:1", runs) == open_runs.Standing(
+        "decided", "unsat by ermbit:smt 4.0 in 226 s"
+    )
 
 
 def test_runs_of_another_question_do_not_count() -> None:
@@ -125,6 +150,8 @@ class Measured:
         monkeypatch.setattr(open_runs, "PATH", self.out)
         monkeypatch.setattr(answers, "PATH", folder / "answers.json")
         self.status = "unknown"
+        self.waited: list[str] = []
+        monkeypatch.setattr(measure_open, "waiting", lambda instance, cores: self.waited)
         monkeypatch.setattr(
             generated,
             "candidates",
@@ -168,6 +195,27 @@ def test_what_is_there_is_not_run_again(measured: Measured) -> None:
     assert measured.run(*solvers, limit=1) == [] and measured.ran == []
     runs = open_runs.read(measured.out)
     assert standing("even", runs[0].question, runs).kind == "open"
+
+
+def test_engines_that_waited_follow(measured: Measured) -> None:
+    measured.waited = ["smt", "training"]
+    solvers = [_says(name, status="unknown") for name in ("ermbit", "z3")]
+    assert measured.run(*solvers, limit=1) == [] and measured.ran == ["ermbit", "z3"]
+    runs = open_runs.read(measured.out)
+    # The first of the two finds the weight, so the second need not be asked.
+    assert [(r.solver, r.status) for r in runs] == [
+        ("ermbit", "unknown"), ("z3", "unknown"), ("ermbit:smt", "sat")
+    ]  # fmt: skip
+    assert [r.waited for r in runs] == ["smt training", "", ""]
+    assert answers.read()["even"].engine == "smt"
+
+
+def test_those_that_do_not_start_at_once_have_waited() -> None:
+    instance = parse_instance(_candidate("even", 6, "unknown").document)
+    entrants = [c.name for c in make_plan(Problem(instance), "decide").entrants]
+    assert len(entrants) > 4
+    assert measure_open.waiting(instance, 1) == entrants[3:]
+    assert measure_open.waiting(instance, 4) == entrants[4:]
 
 
 def test_a_crash_is_tried_again(measured: Measured) -> None:

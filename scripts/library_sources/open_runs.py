@@ -3,7 +3,9 @@
 ``scripts/measure_open.py`` appends a row for every solver on every such instance. A row counts for
 the question with its sha256 only. An instance is *open* if every solver of :data:`SOLVERS` has a
 row that says that it cannot state the instance, or that it found no answer in :data:`LIMIT`
-seconds; a crash is no attempt. Until all are there it is a *candidate*.
+seconds; a crash is no attempt. On few processors some engines of ermbit wait until another has
+ended: each that may have waited needs a row of its own. Until all are there the instance is a
+*candidate*.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ class Run:
         seconds: that it took, or after which it was stopped.
         loss: of its certificate, ``bound``: its lower bound on the loss; as text, or "".
         note: the engine, the encoding or the reason.
+        waited: of ermbit as a whole: its engines that can state the instance and may not have
+            run all the time, since more of them fit than ran at once; separated by spaces.
     """
 
     instance: str
@@ -58,6 +62,17 @@ class Run:
     loss: str = ""
     bound: str = ""
     note: str = ""
+    waited: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a run of ermbit, as a whole or of one engine (``ermbit:ENGINE``)."""
+        return self.solver.partition(":")[0] == OURS
+
+    @property
+    def engines_that_waited(self) -> tuple[str, ...]:
+        """Their names as solvers."""
+        return tuple(f"{OURS}:{name}" for name in self.waited.split())
 
     @property
     def is_answer(self) -> bool:
@@ -102,11 +117,13 @@ def standing(name: str, question: str, runs: Iterable[Run]) -> Standing:
     if len({run.status for run in found}) > 1:
         raise ValueError(f"{name}: {' and '.join(f'{r.solver}: {r.status}' for r in found)}")
     if found:
-        ours = [r for r in found if r.status == "sat" or r.solver == OURS]
+        ours = [r for r in found if r.status == "sat" or r.is_ours]
         return Standing("decided" if ours else "peer", ", ".join(map(_answer, ours or found)))
-    attempts = [last[s] for s in SOLVERS if s in last and last[s].is_attempt]
-    kind: Kind = "open" if len(attempts) == len(SOLVERS) else "candidate"
-    return Standing(kind, _tried(attempts))
+    attempts = {name: run for name, run in last.items() if run.is_attempt}
+    needed = [*SOLVERS, *(last[OURS].engines_that_waited if OURS in last else ())]
+    kind: Kind = "open" if attempts.keys() >= set(needed) else "candidate"
+    order = [*needed, *sorted(attempts.keys() - set(needed))]
+    return Standing(kind, _tried(attempts[name] for name in order if name in attempts))
 
 
 def _answer(run: Run) -> str:
