@@ -27,7 +27,7 @@ PAGE = (DOCS / "benchmark.md").read_text("utf-8")
 WORDS = " ".join(PAGE.split())
 PEERS = ("cpsat", "z3", "cvc5", "highs")
 FILES = ("main.csv", "table.csv", "library.csv", "polynomial-ermbit.csv", "polynomial-peers.csv")
-OPEN = {"library.csv": 29, "polynomial-ermbit.csv": 1}
+OPEN = {"library.csv": 30, "polynomial-ermbit.csv": 1}
 """File → how many of its cases ermbit does not solve within the limit; the page says so."""
 GRACE = 3.5
 """Seconds past the limit in which a process is killed."""

@@ -432,10 +432,49 @@ def test_parity_of_three_bits_is_no_quadratic(activation: str, loss: str) -> Non
     assert not reference.is_satisfiable(generated.document)
 
 
+@pytest.mark.parametrize("activation", ["step", "sign"])
+@pytest.mark.parametrize("loss", ["absolute", "squared", "zero_one", "hinge"])
+def test_parity_of_three_bits_on_two_hyperplanes_is_unsat(activation: str, loss: str) -> None:
+    settings = {"bits": 3, "hidden": 2, "activation": activation, "loss": loss}
+    generated = generate("parity", domain="finite:-1,1", **settings)
+    assert generated.document["meta"]["status"] == "unsat"
+    assert not reference.is_satisfiable(generated.document)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_fewer_hyperplanes_than_bits_do_not_slice_the_cube(bits: int) -> None:
+    """Weights of up to 3 give every threshold function of so few bits."""
+    corners = range(2**bits)
+    edges = [(a, a | 1 << i) for a in corners for i in range(bits) if not a >> i & 1]
+    cuts = set()
+    for weights in product(range(-3, 4), repeat=bits):
+        sums = [sum(w for i, w in enumerate(weights) if a >> i & 1) for a in corners]
+        for bound in set(sums):
+            sides = [total >= bound for total in sums]
+            cuts.add(sum(1 << e for e, (a, b) in enumerate(edges) if sides[a] != sides[b]))
+    largest = [cut for cut in cuts if not any(cut != other and cut & ~other == 0 for other in cuts)]
+    widest = max(cut.bit_count() for cut in largest)
+
+    def sliced(rest: int, hyperplanes: int) -> bool:
+        if not rest or rest.bit_count() > hyperplanes * widest:
+            return not rest
+        edge = rest & -rest
+        return any(cut & edge and sliced(rest & ~cut, hyperplanes - 1) for cut in largest)
+
+    every = (1 << len(edges)) - 1
+    assert not sliced(every, bits - 1) and sliced(every, bits)
+    for hidden in (bits - 1, bits):
+        generated = generate("parity", bits=bits, hidden=hidden, activation="sign", domain="real")
+        status = generated.document["meta"]["status"]
+        assert status == ("unsat" if hidden < bits else "sat")
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
         {"activation": "abs", "domain": "int:-3:0"},
+        {"activation": "sign", "bits": 6, "hidden": 5, "domain": "real"},
+        {"activation": "relu", "bits": 5, "hidden": 4, "domain": "real"},
         {"activation": "leaky_relu:-1"},
         {"activation": "piecewise_linear:0;1,1;0,-1"},
         {"threshold": "1/4"},

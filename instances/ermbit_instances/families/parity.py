@@ -28,6 +28,12 @@ Where the construction gives no answer, zero loss is impossible over all reals i
 * φ is a polynomial of degree < n, any h. *Proof.* On the cube f is a multilinear polynomial of
   degree < n. Parity's has degree n and is unique (``absolute``, ``squared``), and no polynomial of
   degree < n has its sign (``zero_one``, ``hinge``; Minsky & Papert 1969). ∎
+* φ is step or sign and h < min(n, 5). *Proof.* The ends of every edge of the cube have different
+  labels, so some unit has different values there: its hyperplane, moved a little where it meets a
+  vertex, passes between them. So h hyperplanes slice all edges of the cube and of its faces. The
+  cube of dimension 5 takes 5 of them (Sohler & Ziegler, Computing cut numbers, 2000), and that of
+  d < 5 not less than d, since one more slices what a further dimension adds. ∎ For 6 bits 5
+  hyperplanes slice all edges (Paterson); that they then compute parity is not said.
 """
 
 from __future__ import annotations
@@ -65,6 +71,9 @@ from ermbit_instances.families.shared_parameters import (
     domain_parameter,
     loss_parameter,
 )
+
+SLICED = 5
+"""The cube of so many dimensions takes as many hyperplanes (Sohler & Ziegler 2000)."""
 
 
 def build(rng: Rng, parameters: Mapping[str, Any]) -> Generated:
@@ -141,6 +150,9 @@ def _impossible(function: Activation, n: int, hidden: int) -> str:
         return f"a polynomial of degree below {n} has neither the values nor the sign of parity"
     if hidden == 1 and is_monotone(function):
         return "one unit with a monotone activation cannot compute exclusive or on a face"
+    if function.name in ("step", "sign") and hidden < min(n, SLICED):
+        cube = f"the cube of dimension {min(n, SLICED)}"
+        return f"{hidden} hyperplanes do not slice all edges of {cube} (Sohler & Ziegler 2000)"
     return ""
 
 
