@@ -8,8 +8,8 @@ Every solver runs on every candidate in a fresh process, as in ``ermbit bench``,
 certificate is checked. A row is appended to ``scripts/library_sources/open_runs.csv`` as soon as a
 run has ended, so it may be killed at any time; what the file has for a question is not run again.
 Instances that few solvers can state come first, the families in turn; one that is decided is left.
-Engines of ermbit that had to wait for others in its own run are then run alone, each as long; a
-single engine is also called for by name, as ``ermbit:ENGINE``.
+Since ermbit's engines share the processors in its own run, each that can state the instance is
+then run alone, as long; a single engine is also called for by name, as ``ermbit:ENGINE``.
 A checked certificate, or ``unsat`` by ermbit, goes to ``answers.json`` as well. Afterwards
 ``scripts/build_library.py`` derives from the file what is open. Exit status 1: an answer is wrong.
 """
@@ -47,7 +47,7 @@ from ermbit.bench.checking import Checked  # noqa: E402
 from ermbit.bench.guard import Guard  # noqa: E402
 from ermbit.bench.reply import Reply  # noqa: E402
 from ermbit.bench.solver import Limits, Solver, engine, is_ours  # noqa: E402
-from ermbit.plan import PLACES, make_plan  # noqa: E402
+from ermbit.plan import make_plan  # noqa: E402
 from ermbit_encodings.problem import Problem  # noqa: E402
 from ermbit_instances.errors import ErmbitError  # noqa: E402
 from ermbit_instances.files import write_text  # noqa: E402
@@ -165,13 +165,9 @@ def _able(instance: Instance) -> int:
     return 4 if any(a.kind == "polynomial" and a.degree > 1 for a in activations) else 5
 
 
-def waiting(instance: Instance, cores: int) -> list[str]:
-    """Engines that can state an instance and are not among those that start at once.
-
-    Some of them begin when another gives up; that they had all the time nobody knows.
-    """
-    entrants = make_plan(Problem(instance), "decide").entrants
-    return [entrant.name for entrant in entrants[max(PLACES, cores) :]]
+def engines(instance: Instance) -> list[str]:
+    """Those of ermbit that can state an instance, in the order of its race."""
+    return [entrant.name for entrant in make_plan(Problem(instance), "decide").entrants]
 
 
 class _Session:
@@ -232,12 +228,12 @@ class _Session:
             ended.put(error)
 
     def _turns(self, candidate: Candidate) -> Iterator[Solver]:
-        """All solvers; then, when its rows are there, the engines of ermbit that have waited."""
+        """All solvers; then, when its own row is there, each engine of ermbit alone."""
         yield from self._solvers
         if any(solver.name == open_runs.OURS for solver in self._solvers):
             question = candidate.instance.sha256
             past = [r for r in self._known if (r.question, r.solver) == (question, open_runs.OURS)]
-            yield from map(_ours, past[-1].engines_that_waited if past else ())
+            yield from map(_ours, past[-1].each_engine if past else ())
 
     def _try(self, candidate: Candidate, limits: Limits, guard: Guard) -> None:
         """All solvers in turn, until one has the answer."""
@@ -273,9 +269,9 @@ class _Session:
             status = "wrong"
         elif status == "sat" and checked.verdict != "accepted":
             status = "unknown"
-        waited: list[str] = []
+        to_come: list[str] = []
         if solver == open_runs.OURS and status in open_runs.UNSOLVED:
-            waited = waiting(candidate.instance, len(limits.cores))
+            to_come = engines(candidate.instance)
         run = Run(
             candidate.name,
             candidate.instance.sha256,
@@ -289,7 +285,7 @@ class _Session:
             checked.loss,
             reply.bound,
             (checked.why or reply.note)[:200],
-            " ".join(waited),
+            " ".join(to_come),
         )
         with self._lock:
             if status == "wrong" or (run.is_answer and candidate.status not in (status, "unknown")):

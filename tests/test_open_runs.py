@@ -19,7 +19,7 @@ from library_sources.open_runs import SOLVERS, Run, standing  # noqa: E402
 
 from ermbit.bench.runs import Settings  # noqa: E402
 from ermbit.bench.solver import Solver  # noqa: E402
-from ermbit.plan import make_plan  # noqa: E402
+from ermbit.engines import registry  # noqa: E402
 from ermbit_encodings.problem import Problem  # noqa: E402
 from ermbit_instances.instance import parse_instance  # noqa: E402
 
@@ -44,8 +44,8 @@ def test_open_needs_every_solver_for_the_whole_time() -> None:
             assert standing("a", "sha256:1", other).kind == "open"
 
 
-def test_open_needs_the_engines_that_waited() -> None:
-    whole = replace(RUN, solver="ermbit", waited="coverings nra")
+def test_open_needs_every_engine() -> None:
+    whole = replace(RUN, solver="ermbit", engines="coverings nra")
     first, second = (replace(RUN, solver=f"ermbit:{name}") for name in ("coverings", "nra"))
     peers = [run for run in _all() if run.solver != "ermbit"]
     assert standing("a", "sha256:1", [whole, first, second, *peers]).kind == "open"
@@ -150,8 +150,8 @@ class Measured:
         monkeypatch.setattr(open_runs, "PATH", self.out)
         monkeypatch.setattr(answers, "PATH", folder / "answers.json")
         self.status = "unknown"
-        self.waited: list[str] = []
-        monkeypatch.setattr(measure_open, "waiting", lambda instance, cores: self.waited)
+        self.engines: list[str] = []
+        monkeypatch.setattr(measure_open, "engines", lambda instance: self.engines)
         monkeypatch.setattr(
             generated,
             "candidates",
@@ -197,8 +197,8 @@ def test_what_is_there_is_not_run_again(measured: Measured) -> None:
     assert standing("even", runs[0].question, runs).kind == "open"
 
 
-def test_engines_that_waited_follow(measured: Measured) -> None:
-    measured.waited = ["smt", "training"]
+def test_each_engine_follows(measured: Measured) -> None:
+    measured.engines = ["smt", "training"]
     solvers = [_says(name, status="unknown") for name in ("ermbit", "z3")]
     assert measured.run(*solvers, limit=1) == [] and measured.ran == ["ermbit", "z3"]
     runs = open_runs.read(measured.out)
@@ -206,16 +206,16 @@ def test_engines_that_waited_follow(measured: Measured) -> None:
     assert [(r.solver, r.status) for r in runs] == [
         ("ermbit", "unknown"), ("z3", "unknown"), ("ermbit:smt", "sat")
     ]  # fmt: skip
-    assert [r.waited for r in runs] == ["smt training", "", ""]
+    assert [r.engines for r in runs] == ["smt training", "", ""]
     assert answers.read()["even"].engine == "smt"
 
 
-def test_those_that_do_not_start_at_once_have_waited() -> None:
+def test_each_engine_that_can_state_it_is_called_for() -> None:
     instance = parse_instance(_candidate("even", 6, "unknown").document)
-    entrants = [c.name for c in make_plan(Problem(instance), "decide").entrants]
-    assert len(entrants) > 4
-    assert measure_open.waiting(instance, 1) == entrants[3:]
-    assert measure_open.waiting(instance, 4) == entrants[4:]
+    problem = Problem(instance)
+    able = {n: registry.engine(n).capability(problem, "decide") for n in registry.NAMES}
+    found = measure_open.engines(instance)
+    assert len(found) > 4 and sorted(found) == sorted(n for n in able if able[n].applicable)
 
 
 def test_a_crash_is_tried_again(measured: Measured) -> None:

@@ -3,9 +3,9 @@
 ``scripts/measure_open.py`` appends a row for every solver on every such instance. A row counts for
 the question with its sha256 only. An instance is *open* if every solver of :data:`SOLVERS` has a
 row that says that it cannot state the instance, or that it found no answer in :data:`LIMIT`
-seconds; a crash is no attempt. On few processors some engines of ermbit wait until another has
-ended: each that may have waited needs a row of its own. Until all are there the instance is a
-*candidate*.
+seconds; a crash is no attempt. In ermbit's race the engines share the processors and some wait
+for others: each that can state the instance needs a row of its own as well. Until all are there
+the instance is a *candidate*.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Run:
         seconds: that it took, or after which it was stopped.
         loss: of its certificate, ``bound``: its lower bound on the loss; as text, or "".
         note: the engine, the encoding or the reason.
-        waited: of ermbit as a whole: its engines that can state the instance and may not have
-            run all the time, since more of them fit than ran at once; separated by spaces.
+        engines: of ermbit as a whole: all its engines that can state the instance, in the order
+            of its race; separated by spaces.
     """
 
     instance: str
@@ -62,7 +62,7 @@ class Run:
     loss: str = ""
     bound: str = ""
     note: str = ""
-    waited: str = ""
+    engines: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -70,9 +70,9 @@ class Run:
         return self.solver.partition(":")[0] == OURS
 
     @property
-    def engines_that_waited(self) -> tuple[str, ...]:
-        """Their names as solvers."""
-        return tuple(f"{OURS}:{name}" for name in self.waited.split())
+    def each_engine(self) -> tuple[str, ...]:
+        """The names of ``engines`` as solvers."""
+        return tuple(f"{OURS}:{name}" for name in self.engines.split())
 
     @property
     def is_answer(self) -> bool:
@@ -120,7 +120,7 @@ def standing(name: str, question: str, runs: Iterable[Run]) -> Standing:
         ours = [r for r in found if r.status == "sat" or r.is_ours]
         return Standing("decided" if ours else "peer", ", ".join(map(_answer, ours or found)))
     attempts = {name: run for name, run in last.items() if run.is_attempt}
-    needed = [*SOLVERS, *(last[OURS].engines_that_waited if OURS in last else ())]
+    needed = [*SOLVERS, *(last[OURS].each_engine if OURS in last else ())]
     kind: Kind = "open" if attempts.keys() >= set(needed) else "candidate"
     order = [*needed, *sorted(attempts.keys() - set(needed))]
     return Standing(kind, _tried(attempts[name] for name in order if name in attempts))
