@@ -123,6 +123,12 @@ def test_every_long_run_is_of_an_instance_that_is_there() -> None:
     assert {run.instance for run in open_runs.read()} <= names
 
 
+def test_every_long_run_of_ermbit_in_vain_says_which_engines_are_to_follow() -> None:
+    """A row without them would make its instance open before any of them has run alone."""
+    runs = [run for run in open_runs.read() if run.solver == "ermbit" and run.is_attempt]
+    assert runs and [run for run in runs if run.status != "unsupported" and not run.engines] == []
+
+
 DRAWN = [row for row in ROWS if row["family"] in families() and row["parameters"]]
 
 
